@@ -8,7 +8,7 @@ import pytest
 
 from scoring.errors import SettingsError
 from scoring.settings import default_model_folder, load_settings, mask_credentials, settings_origins
-from scoring.storage.remote import name_of
+from scoring.storage.urls import name_of
 
 
 def origins(**overrides: object) -> dict[str, str]:

@@ -17,7 +17,7 @@ from scoring.records.frame_rows import check_kind, is_frame, row_of, rows_of
 from scoring.records.record import Document
 from scoring.records.row_stream import Row, RowStream
 from scoring.records.rows import decode_row
-from scoring.storage.remote import name_of
+from scoring.storage.urls import name_of
 
 if TYPE_CHECKING:
     from narwhals.typing import IntoDataFrame

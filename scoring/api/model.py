@@ -19,7 +19,7 @@ from scoring.model.targets import listed
 from scoring.records.frame_rows import FrameRows, is_frame, read_frame
 from scoring.records.record import Document
 from scoring.settings import Settings, load_settings
-from scoring.storage.remote import name_of
+from scoring.storage.urls import name_of
 
 if TYPE_CHECKING:
     import pandas as pd

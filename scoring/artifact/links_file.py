@@ -17,8 +17,8 @@ from scoring.artifact.model_folder import decoded, read_file
 from scoring.errors import ModelError
 from scoring.model.booster import Booster
 from scoring.settings import default_model_folder
-from scoring.storage.remote import name_of
 from scoring.storage.replacement import open_replacement
+from scoring.storage.urls import name_of
 from scoring.stories.links import LinkModel, LinkRule
 from scoring.stories.title_index import FEATURES
 

@@ -16,8 +16,9 @@ from scoring.model.targets import TARGETS, Targets
 from scoring.records.field_maps.field_map import FieldMap
 from scoring.storage.atomic_folder import replace_folder
 from scoring.storage.regular_files import open_regular, read_regular
-from scoring.storage.remote import list_files, name_of, url_of, write_remote
+from scoring.storage.remote import list_files, write_remote
 from scoring.storage.remote_copies import copy_files, refresh
+from scoring.storage.urls import name_of, url_of
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"

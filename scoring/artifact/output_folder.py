@@ -17,8 +17,9 @@ from scoring.artifact.model_folder import MANIFEST, holds_something_else, manife
 from scoring.errors import ModelError, shown
 from scoring.progress import SILENT, Reporter
 from scoring.storage.home import create_file
-from scoring.storage.remote import is_remote_file, name_of, url_of
+from scoring.storage.remote import is_remote_file
 from scoring.storage.replacement import open_replacement
+from scoring.storage.urls import name_of, url_of
 
 
 class _Training(msgspec.Struct, frozen=True):

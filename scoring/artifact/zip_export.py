@@ -12,7 +12,7 @@ from pathlib import Path
 
 from scoring.artifact.model_folder import FILES, MAX_FILE_BYTES, ModelFiles, checked, read_file
 from scoring.errors import ModelError
-from scoring.storage.remote import name_of
+from scoring.storage.urls import name_of
 
 _FIRST_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest date of the zip format
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)

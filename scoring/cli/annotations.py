@@ -9,7 +9,7 @@ import os
 from typing import Literal
 
 from scoring.errors import Fault
-from scoring.storage.remote import is_remote
+from scoring.storage.urls import is_remote
 
 Level = Literal["error", "warning", "notice"]
 _OF_VALUES = {"%": "%25", "\r": "%0D", "\n": "%0A"}

@@ -17,8 +17,7 @@ Dask = Annotated[
     str | None,
     typer.Option(
         metavar="SCHEDULER",
-        help="Run on a Dask cluster: the address of its scheduler, such as tcp://HOST:8786, or local. Paths "
-        "may then be addresses that fsspec supports, such as s3://BUCKET/news.",
+        help="Run on a Dask cluster: the address of its scheduler, such as tcp://HOST:8786, or local.",
     ),
 ]
 PartitionMb = Annotated[

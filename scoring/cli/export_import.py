@@ -30,8 +30,8 @@ def export(
     The file contains the model's files with their hashes; the same model gives the same bytes. A file
     with other content is replaced only with --overwrite.
     """
-    from scoring.storage.remote import name_of
     from scoring.storage.replacement import open_replacement
+    from scoring.storage.urls import name_of
     from scoring.workflows.export import export_model as workflow
 
     exported = workflow(
@@ -61,7 +61,7 @@ def import_(
 
     Another model in the folder is replaced only with --overwrite; anything else never is.
     """
-    from scoring.storage.remote import name_of
+    from scoring.storage.urls import name_of
     from scoring.workflows.export import import_model as workflow
 
     settings = options.settings_of(terminal)

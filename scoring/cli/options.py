@@ -263,7 +263,7 @@ def settings_of(terminal: Terminal, **given: Any) -> Settings:
     """Load the settings, set up logging from them and the flags, and check the format of the home."""
     from scoring.settings import load_settings
     from scoring.storage.home import check_home
-    from scoring.storage.remote import refuse_remote
+    from scoring.storage.urls import refuse_remote
 
     if section := given.get("section"):
         given["section"] = section[0]

@@ -72,7 +72,7 @@ def sample(
     from scoring.records.synthetic.generate import write_sample
     from scoring.records.synthetic.policy import Policy
     from scoring.records.synthetic.stories import BEGINS_AT
-    from scoring.storage.remote import name_of
+    from scoring.storage.urls import name_of
 
     n_files = write_sample(
         directory,

@@ -133,8 +133,8 @@ def compare(
     )
     if html is not None:
         from scoring.report import comparison_report
-        from scoring.storage.remote import name_of
         from scoring.storage.replacement import open_replacement
+        from scoring.storage.urls import name_of
 
         if len(comparisons) > 1:
             raise typer.BadParameter(f"--html requires two runs, got {len(comparisons) + 1}")

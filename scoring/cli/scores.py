@@ -166,8 +166,8 @@ def _print_scores(
     n_lines: int,
 ) -> None:
     from scoring.cli import formats
-    from scoring.storage.remote import name_of
     from scoring.storage.replacement import open_replacement
+    from scoring.storage.urls import name_of
 
     if form is None:
         is_for_people = output is None and sys.stdout.isatty()

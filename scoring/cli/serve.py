@@ -66,7 +66,7 @@ def serve(
     require("serve")
     from scoring.service.options import ServiceOptions, read_limits
     from scoring.service.server import run
-    from scoring.storage.remote import refuse_remote
+    from scoring.storage.urls import refuse_remote
     from scoring.workflows.coverage import note_as_listed
 
     is_local = _is_local(host)

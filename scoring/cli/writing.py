@@ -81,7 +81,8 @@ def check_flags(*, write: bool, flags: dict[str, bool]) -> None:
 
 def check_paths(paths: Sequence[str]) -> None:
     """Refuse URLs that cannot be written to, before any work."""
-    from scoring.storage.remote import is_remote, require_writable
+    from scoring.storage.remote import require_writable
+    from scoring.storage.urls import is_remote
 
     for path in filter(is_remote, paths):
         require_writable(path)

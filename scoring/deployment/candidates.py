@@ -30,7 +30,8 @@ from scoring.records.field_maps.lookup import FieldMaps
 from scoring.records.files import OnFault
 from scoring.records.record import Document
 from scoring.settings import Settings
-from scoring.storage.remote import is_remote, is_remote_file, local_path
+from scoring.storage.remote import is_remote_file
+from scoring.storage.urls import is_remote, local_path
 from scoring.tracking import (
     RunRecord,
     Store,

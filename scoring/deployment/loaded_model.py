@@ -16,7 +16,8 @@ from scoring.deployment.champion_cache import RegistryEntry
 from scoring.deployment.champion_copy import ChampionFacts, copy_folder, find_copy, keep_copy
 from scoring.errors import ModelError, ScoringError
 from scoring.settings import Settings, default_model_folder, mask_credentials
-from scoring.storage.remote import list_files, url_of
+from scoring.storage.remote import list_files
+from scoring.storage.urls import url_of
 
 SHIPPED = "shipped"
 """Name of the shipped model for ``--model`` and the setting ``model``."""

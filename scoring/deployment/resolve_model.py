@@ -33,10 +33,10 @@ from scoring.deployment.named_store import missing_store
 from scoring.errors import ModelError, TrackingError
 from scoring.progress import Reporter
 from scoring.settings import Settings, mask_credentials
-from scoring.storage.remote import checked, is_remote, local_path
+from scoring.storage.urls import checked, is_remote, local_path
 
 SERVER_SECONDS = 60.0
-"""Interval at which a running process queries a store on a server; a store in a file is only stat-ed."""
+"""Interval at which a running process queries a server for a store or model; local files are only stat-ed."""
 
 _CHAMPION = "champion"
 _TRACKED = re.compile(r"(runs|models):/")

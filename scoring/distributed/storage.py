@@ -18,8 +18,9 @@ from scoring.records.left_out import Walk
 from scoring.records.remote_files import find_entries, named_files
 from scoring.records.tables import is_table
 from scoring.storage.regular_files import kind_of
-from scoring.storage.remote import checked, is_remote, local_path, one_line_errors, opened, read_together
+from scoring.storage.remote import one_line_errors, opened, read_together
 from scoring.storage.replacement import open_replacement
+from scoring.storage.urls import checked, is_remote, local_path
 
 
 class Found(NamedTuple):

@@ -17,8 +17,8 @@ from scoring.features.sections import FIRST_TOPIC, SectionRule
 from scoring.features.worker_processes import ChunkResults, is_large, process_chunks, process_in_parallel
 from scoring.records.field_maps.lookup import FieldMaps
 from scoring.records.files import STDIN, OnFault, expand
-from scoring.storage.remote import is_remote
 from scoring.storage.remote_copies import copies_folder
+from scoring.storage.urls import is_remote
 
 _AHEAD_BYTES = 2**25
 """Limit of submitted but unread data; with cached features it lasts until a model is loaded."""

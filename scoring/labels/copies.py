@@ -13,7 +13,7 @@ from scoring.progress import Reporter
 from scoring.records.forms.label_positions import LABELS
 from scoring.records.ledger import content_sha256
 from scoring.records.record import Labels, Record
-from scoring.storage.remote import is_remote
+from scoring.storage.urls import is_remote
 
 
 class GivenLabels(NamedTuple):

@@ -10,7 +10,8 @@ from scoring.errors import Fault, RecordError
 from scoring.progress import Reporter
 from scoring.records.ledger import Holding, Ledger, digests_of, read_ledger, with_corrections
 from scoring.records.record import Document
-from scoring.storage.remote import is_remote_file, name_of, url_of
+from scoring.storage.remote import is_remote_file
+from scoring.storage.urls import name_of, url_of
 
 _MAX_LISTED = 5
 

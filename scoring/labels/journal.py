@@ -55,7 +55,7 @@ from scoring.records.forms.label_positions import LABELS
 from scoring.records.ledger import content_sha256
 from scoring.records.record import Document, Record, without_body
 from scoring.storage.regular_files import open_regular
-from scoring.storage.remote import is_remote, refuse_remote
+from scoring.storage.urls import is_remote, refuse_remote
 
 _TAIL_BYTES = 256  # checked before the last read position, to detect a replaced journal
 

@@ -40,7 +40,7 @@ from scoring.records.record import Document, Labels
 from scoring.records.write_back import edit_labels, file_within, roots_of
 from scoring.storage.atomic_file import remove_left_over, replace_file
 from scoring.storage.regular_files import local_file
-from scoring.storage.remote import is_remote
+from scoring.storage.urls import is_remote
 
 _Names = Callable[[], Mapping[str, Sequence[str]]] | None
 _MAX_WATCHED = 100_000  # records remembered by `watch` to find copies; it may run forever

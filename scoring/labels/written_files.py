@@ -17,7 +17,8 @@ from scoring.records.field_maps.lookup import FieldMaps
 from scoring.records.file_names import is_markdown
 from scoring.records.record import Document
 from scoring.records.write_back import file_within
-from scoring.storage.remote import is_remote, list_files
+from scoring.storage.remote import list_files
+from scoring.storage.urls import is_remote
 
 
 class FoundFile(NamedTuple):

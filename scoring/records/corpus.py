@@ -26,7 +26,7 @@ from scoring.records.row_stream import RowStream
 from scoring.records.rows import decode_row
 from scoring.records.tables import is_table, read_rows
 from scoring.storage.regular_files import kind_of, open_regular
-from scoring.storage.remote import is_remote, is_web, local_path
+from scoring.storage.urls import is_remote, is_web, local_path
 
 _MORE_BYTES = 2**16  # read in steps if a file has grown beyond its reported size
 

@@ -27,7 +27,7 @@ from scoring.records.left_out import (
 )
 from scoring.records.tables import is_table
 from scoring.storage.regular_files import IrregularFileError, kind_of, open_regular
-from scoring.storage.remote import is_remote, local_path
+from scoring.storage.urls import is_remote, local_path
 
 if TYPE_CHECKING:
     from scoring.records.selection import Selection

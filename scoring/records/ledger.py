@@ -25,7 +25,7 @@ from scoring.records.forms.label_positions import LABELS
 from scoring.records.record import Document, Labels, Record
 from scoring.storage.home import LOCK_MODE, create_file, newer_format, prepare_home
 from scoring.storage.regular_files import read_regular
-from scoring.storage.remote import name_of
+from scoring.storage.urls import name_of
 
 Holding = Mapping[tuple[str, str], "Correction"]
 """Corrections in force, by digest and label."""

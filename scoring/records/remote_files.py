@@ -13,8 +13,9 @@ from scoring.records.file_names import is_markdown
 from scoring.records.files import HEAD_BYTES, may_have_front_matter
 from scoring.records.forms.front_matter import MAX_BYTES
 from scoring.records.left_out import Walk
-from scoring.storage.remote import RemoteFile, is_web, list_files
+from scoring.storage.remote import RemoteFile, list_files
 from scoring.storage.remote_copies import copy_files, copy_heads, forget_missing, refresh
+from scoring.storage.urls import is_web
 
 
 class Entry(NamedTuple):

@@ -13,7 +13,7 @@ from scoring.records.files import OnFault, expand, head_of, reason_left_out
 from scoring.records.git_changes import changes_since
 from scoring.records.left_out import EMPTY, NO_FRONT_MATTER, NOT_IN_FIELD_MAP, OTHER_REPOSITORY, walking
 from scoring.storage.regular_files import kind_of
-from scoring.storage.remote import refuse_remote
+from scoring.storage.urls import refuse_remote
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from scoring.records.mapped_labels import label_keys, spell_in
 from scoring.records.record import Labels
 from scoring.records.text_edits import Edit, apply_edits, unified_diff
 from scoring.storage.atomic_file import remove_left_over, replace_file
-from scoring.storage.remote import is_remote, local_path
+from scoring.storage.urls import is_remote, local_path
 
 _PLAIN_KEY = re.compile("[A-Za-z_]+")  # of the plain form
 _BROKEN = "{} that this edit would break"

@@ -26,6 +26,7 @@ from scoring.records.files import STDIN
 from scoring.service.options import ServiceOptions
 from scoring.service.registry_process import RegistryProcess
 from scoring.settings import sqlite_file
+from scoring.storage.urls import is_remote
 
 _LOG = logging.getLogger(__name__)
 RETRY_SECONDS = 30.0
@@ -208,7 +209,8 @@ class ModelManager:
         """A value that changes when the model may have moved; it costs three calls of stat()."""
         settings = self._options.settings
         database = sqlite_file(settings.tracking_uri)
-        if database is None:
+        is_remote_model = self._served is not None and is_remote(self._served.resolved.folder)
+        if database is None or is_remote_model:
             return (time.monotonic() // SERVER_SECONDS,)
         files = [database, Path(f"{database}-wal")]
         if self._served is not None:

@@ -20,7 +20,7 @@ from uuid import uuid4
 
 from scoring.errors import Fault, RecordError, ScoringError
 from scoring.storage.regular_files import read_regular
-from scoring.storage.remote import is_remote
+from scoring.storage.urls import is_remote
 
 WAIT_SECONDS = 10.0
 """Timeout for another process that writes the same file, which takes milliseconds."""

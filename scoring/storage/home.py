@@ -18,7 +18,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from scoring.errors import HomeError
-from scoring.storage.remote import url_of
+from scoring.storage.urls import url_of
 
 FORMAT = 1
 """Format version of new homes; a home without a format file has version 0."""

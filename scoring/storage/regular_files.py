@@ -7,7 +7,7 @@ import os
 import stat
 from pathlib import Path
 
-from scoring.storage.remote import name_of, url_of
+from scoring.storage.urls import name_of, url_of
 
 # O_NONBLOCK keeps a FIFO from blocking on open; it has no effect on regular files.
 _READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)

@@ -1,4 +1,4 @@
-"""URLs of remote stores, and their files through fsspec; the only module that imports it."""
+"""Files of stores and web servers, through fsspec; the only module that imports it."""
 
 from __future__ import annotations
 
@@ -9,21 +9,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
-from urllib.parse import parse_qsl, urlsplit
 
 from scoring.errors import ScoringError
+from scoring.extras import EXTRAS, MissingExtraError, install_command
+from scoring.storage.urls import checked, is_web
 
-_LOCAL = "file://"
-_REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
-# pathlib collapses the two slashes of a URL; of these schemes it is taken for one all the same.
-_COLLAPSED = re.compile(
-    r"(s3a?|gc?s|abfss?|az|adl|https?|memory|s?ftp|ssh|hdfs|webhdfs|smb|oss|oci|file):/(?=[^/])"
-)
 _GLOB_CHARACTERS = frozenset("*?[")
 # Keys of a file's info that identify its version; the first one present is used.
 _STAMPS = ("ETag", "etag", "md5Hash", "content_md5", "mtime", "LastModified", "last_modified", "created")
-_SECRETS = re.compile("signature|password|secret|token|credential|^sig$|accesskey", re.IGNORECASE)
-_INSTALL = "pip install 'news-scoring[remote]'"
 
 
 class RemoteFile(NamedTuple):
@@ -41,119 +34,26 @@ class Listing(NamedTuple):
     files: list[RemoteFile]
 
 
-def is_remote(path: str) -> bool:
-    """Whether a path is a URL of a remote store, not a local file.
-
-    Examples
-    --------
-    >>> is_remote("s3://bucket/news"), is_remote("file:///srv/news"), is_remote("news/*.md")
-    (True, False, False)
-    """
-    return _REMOTE.match(path) is not None and not path.startswith(_LOCAL)
-
-
-def is_web(path: str) -> bool:
-    """Whether a path is a URL of a web server, which can be read only."""
-    return path.startswith(("http://", "https://"))
-
-
-def local_path(path: str) -> str:
-    """Path of a ``file://`` URL; any other path is unchanged.
-
-    Examples
-    --------
-    >>> local_path("file:///srv/news"), local_path("news")
-    ('/srv/news', 'news')
-    """
-    return path.removeprefix(_LOCAL)
-
-
-def name_of(path: str | os.PathLike[str]) -> str:
-    """Name of a path as the user gave it: URLs with both slashes, which pathlib removes.
-
-    A ``file://`` URL is a local path.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> name_of(Path("s3://bucket/scores.csv")), name_of(Path("file:///srv/a.csv")), name_of("a.csv")
-    ('s3://bucket/scores.csv', '/srv/a.csv', 'a.csv')
-    """
-    text = os.fspath(path)
-    if _COLLAPSED.match(text):
-        scheme, _, rest = text.partition(":/")
-        text = f"/{rest}" if scheme == "file" else f"{scheme}://{rest}"
-    return local_path(text)
-
-
-def local_or_remote(path: Path) -> Path:
-    """A path without ``file://``; that of another URL is unchanged, and :func:`url_of` recognizes it."""
-    name = name_of(path)
-    return path if is_remote(name) else Path(name)
-
-
-def url_of(path: str | os.PathLike[str]) -> str | None:
-    """URL of a path; None for a local path.
-
-    Raises
-    ------
-    ScoringError
-        As :func:`checked`.
-    """
-    if ":/" not in (text := os.fspath(path)):
-        return None
-    name = name_of(text)
-    return checked(name) if is_remote(name) else None
-
-
-def checked(url: str) -> str:
-    """Return a URL without credentials.
-
-    Raises
-    ------
-    ScoringError
-        If it has a password or signature, which would be visible in scores, logs and runs.
-    """
-    parts = urlsplit(url)
-    if parts.password is not None or any(_SECRETS.search(name) for name, _ in parse_qsl(parts.query)):
-        raise ScoringError(
-            f"{parts.scheme}://***: got a password in an address, expected it in the environment or in "
-            "fsspec's configuration"
-        )
-    return url
-
-
-def refuse_remote(path: str | os.PathLike[str], what: str, instead: str) -> None:
-    """Refuse a URL where only a local path works.
-
-    Raises
-    ------
-    ScoringError
-        If the path is a URL.
-    """
-    if (url := url_of(path)) is not None:
-        raise ScoringError(f"{url}: {what} needs a local path: {instead}")
-
-
 def opened(url: str) -> tuple[Any, str]:
     """Return the file system of a URL, and the path in it.
 
     Raises
     ------
     ScoringError
-        If no installed package supports it, or the URL is invalid.
+        If no installed package supports it (a MissingExtraError), or the URL is invalid.
     """
     try:
         import fsspec
     except ImportError:
-        raise ScoringError(f"{checked(url)}: remote files need fsspec: {_INSTALL}") from None
+        needs = EXTRAS["remote"].needs
+        raise MissingExtraError(f"{checked(url)}: {needs}: {install_command('remote')}") from None
     try:
         fs, path = fsspec.core.url_to_fs(checked(url))
     except ImportError as error:
         named = re.search(r"[Ii]nstall (\w+)", str(error))
         package = "aiohttp" if is_web(url) else named[1] if named else ""
-        command = f"{_INSTALL} {package}".rstrip()
-        raise ScoringError(f"{url}: its file system is not installed ({error}): {command}") from None
+        command = f"{install_command('remote')} {package}".rstrip()
+        raise MissingExtraError(f"{url}: its file system is not installed ({error}): {command}") from None
     except ValueError as error:
         raise ScoringError(f"{url}: no file system for it: {error}") from None
     return fs, path

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from scoring.storage.remote import name_of, put_remote, require_writable, url_of
+from scoring.storage.remote import put_remote, require_writable
+from scoring.storage.urls import name_of, url_of
 
 
 @contextmanager

@@ -11,8 +11,8 @@ from typing import IO
 from uuid import uuid4
 
 from scoring.errors import naming
-from scoring.storage.remote import name_of, url_of
 from scoring.storage.remote_output import output_file
+from scoring.storage.urls import name_of, url_of
 
 
 @contextmanager

@@ -28,8 +28,8 @@ from scoring.records.field_maps.lookup import field_maps_of
 from scoring.records.files import OnFault
 from scoring.records.record import Document
 from scoring.settings import Settings
-from scoring.storage.remote import name_of
 from scoring.storage.remote_output import check_output, output_folder
+from scoring.storage.urls import name_of
 from scoring.tracking import DriftRun, Store, log_drift, logs_one_run, write_drift
 from scoring.training.dataset import LabelledDataset
 from scoring.training.structural_breaks import MIN_SEGMENT

@@ -26,8 +26,8 @@ from scoring.progress import SILENT, Reporter
 from scoring.records.field_maps.lookup import field_maps_of
 from scoring.records.files import OnFault
 from scoring.settings import Settings
-from scoring.storage.remote import name_of
 from scoring.storage.remote_output import check_output, output_folder
+from scoring.storage.urls import name_of
 from scoring.tracking import EvaluationRun, Store, log_evaluation, logs_one_run, write_evaluation
 from scoring.training.dataset import LabelledDataset
 from scoring.training.read_dataset import read_dataset

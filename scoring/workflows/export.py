@@ -15,8 +15,9 @@ from scoring.progress import SILENT, Reporter
 from scoring.settings import Settings
 from scoring.storage.home import writing
 from scoring.storage.regular_files import read_regular
-from scoring.storage.remote import is_remote_file, local_or_remote, name_of, url_of
+from scoring.storage.remote import is_remote_file
 from scoring.storage.remote_output import check_output
+from scoring.storage.urls import local_or_remote, name_of, url_of
 
 
 class ExportedModel(NamedTuple):

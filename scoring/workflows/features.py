@@ -21,8 +21,8 @@ from scoring.progress import SILENT, Reporter
 from scoring.records.field_maps.lookup import FieldMaps
 from scoring.records.files import OnFault
 from scoring.settings import Settings
-from scoring.storage.remote import name_of
 from scoring.storage.remote_output import output_file
+from scoring.storage.urls import name_of
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -17,8 +17,8 @@ from scoring.records.field_maps.lookup import field_maps_of
 from scoring.records.files import OnFault
 from scoring.records.record import Document
 from scoring.settings import Settings
-from scoring.storage.remote import name_of
 from scoring.storage.remote_output import check_output
+from scoring.storage.urls import name_of
 from scoring.stories.relations import Relations, relations_of
 from scoring.training.links import MIN_LINKS, fit_links
 from scoring.workflows.coverage import expected

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from scoring.evaluation.comparison import Comparison
 from scoring.evaluation.results import Evaluation, Figure
 from scoring.extras import naming_extras, require
-from scoring.storage.remote import name_of
 from scoring.storage.remote_output import output_folder
+from scoring.storage.urls import name_of
 from scoring.workflows.displayed import Displayed, metrics_line
 
 if TYPE_CHECKING:

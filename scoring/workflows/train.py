@@ -25,8 +25,8 @@ from scoring.progress import SILENT, Reporter
 from scoring.records.files import OnFault
 from scoring.settings import Settings
 from scoring.storage.regular_files import read_regular
-from scoring.storage.remote import local_or_remote, name_of
 from scoring.storage.remote_output import check_output
+from scoring.storage.urls import local_or_remote, name_of
 from scoring.tracking import LoggedRun, Store, TrainingRun, log_training, logs_one_run
 from scoring.training.config import TrainConfig
 from scoring.training.lightgbm_trainer import BoosterTrainer, train_booster

@@ -11,7 +11,7 @@ from scoring.explanation.policy_changes import change_sentence
 from scoring.features.sections import WHOLE
 from scoring.model.components import FittedComponents
 from scoring.model.targets import TARGETS
-from scoring.storage.remote import is_remote
+from scoring.storage.urls import is_remote
 from scoring.training.config import TrainConfig
 from scoring.training.dataset import LabelledDataset
 from scoring.training.folder_policies import FolderConflict

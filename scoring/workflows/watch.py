@@ -35,7 +35,7 @@ from scoring.records.record import Document
 from scoring.settings import Settings, sqlite_file
 from scoring.storage.home import prepare_folder
 from scoring.storage.lock import only_one
-from scoring.storage.remote import local_path, refuse_remote
+from scoring.storage.urls import is_remote, local_path, refuse_remote
 from scoring.workflows.coverage import note_as_listed
 
 SETTLE_SECONDS = 2.0
@@ -323,7 +323,8 @@ class _Follower:
         self._spec, self._settings, self._reporter = spec, settings, reporter
         self._loaded = resolve(spec, settings, reporter=reporter)
         self._warning = self._loaded.resolved.store_error or ""  # already reported by resolve
-        self._is_server = sqlite_file(settings.tracking_uri) is None
+        is_remote_model = is_remote(self._loaded.resolved.folder)
+        self._is_server = is_remote_model or sqlite_file(settings.tracking_uri) is None
         self._checked_at = time.monotonic()
 
     def saved(self) -> SavedModel:

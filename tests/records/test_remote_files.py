@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -220,6 +221,14 @@ def test_credentials_in_addresses_are_refused_and_not_shown(url: str) -> None:
     with pytest.raises(ScoringError, match=r"://\*\*\*: got a password in an address") as raised:
         expand([url])
     assert "hidden" not in str(raised.value)
+
+
+def test_without_fsspec_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fsspec", None)
+    with pytest.raises(ScoringError) as raised:
+        expand(["s3://news/a.md"])
+    needs = "addresses such as s3://BUCKET need fsspec"
+    assert str(raised.value) == f"s3://news/a.md: {needs}: pip install 'news-scoring[remote]'"
 
 
 def test_changes_in_git_need_a_working_tree() -> None:

@@ -93,6 +93,18 @@ def test_a_folder_that_changes_is_followed(serve: Serve, saved: SavedModel, tmp_
     assert [line.split()[-1] for line in at_work] == ["0.0", "1.0"]
 
 
+def test_a_model_at_a_url_is_followed(
+    serve: Serve, saved: SavedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scoring.service.model_manager.SERVER_SECONDS", 0.02)
+    url = "memory://followed/model"
+    first = write(Path(url), saved)
+    client = serve(model=url, follow_seconds=0.02)
+    assert score(client)["model"] == first.name
+    second = write(Path(url), saved, off=30)
+    wait_until(lambda: score(client)["model"] == second.name)
+
+
 def test_a_model_that_cannot_be_used_leaves_the_one_before(
     serve: Serve, saved: SavedModel, tmp_path: Path
 ) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterable
 
 from scoring.records.field_maps.field_map import FILE_NAME
 from scoring.records.file_names import is_markdown
-from scoring.storage.remote import is_remote, list_files
+from scoring.storage.remote import list_files
+from scoring.storage.urls import is_remote
 
 
 class FileGlobs:

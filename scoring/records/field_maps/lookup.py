@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from scoring.records.field_maps.field_map import FILE_NAME, FieldMap
 from scoring.settings import Settings
-from scoring.storage.remote import is_remote, local_path, name_of
+from scoring.storage.urls import is_remote, local_path, name_of
 
 
 class FieldMaps:

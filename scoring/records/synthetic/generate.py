@@ -23,8 +23,9 @@ from scoring.records.synthetic.layouts import Layout, SampleFile, other_files
 from scoring.records.synthetic.policy import DEFAULT_POLICY, Policy
 from scoring.records.synthetic.stories import BEGINS_AT, Site, Story
 from scoring.records.synthetic.vocabulary import SECTION
-from scoring.storage.remote import list_files, local_or_remote, name_of, url_of
+from scoring.storage.remote import list_files
 from scoring.storage.remote_output import output_folder
+from scoring.storage.urls import local_or_remote, name_of, url_of
 
 _FOLDER_COUNT = 5000  # above this, records are split into monthly folders
 _PROGRESS_COUNT = 1000  # records between two calls of on_progress
