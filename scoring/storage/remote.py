@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 from scoring.errors import ScoringError
+from scoring.extras import install_command
 
 _LOCAL = "file://"
 _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
@@ -23,7 +24,7 @@ _GLOB_CHARACTERS = frozenset("*?[")
 # Keys of a file's info that identify its version; the first one present is used.
 _STAMPS = ("ETag", "etag", "md5Hash", "content_md5", "mtime", "LastModified", "last_modified", "created")
 _SECRETS = re.compile("signature|password|secret|token|credential|^sig$|accesskey", re.IGNORECASE)
-_INSTALL = "pip install 'news-scoring[remote]'"
+_INSTALL = install_command("remote")
 
 
 class RemoteFile(NamedTuple):
