@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 def ui(terminal: Terminal, port: Annotated[int, typer.Option(min=1, max=65535, help="Port.")] = 5000) -> None:
-    """Serve the MLflow UI of the runs and models, on this machine only, until interrupted."""
+    """Serve the MLflow UI of the runs and models, on this machine only, until interrupted.
+
+    Needs the extra news-scoring[ui].
+    """
     from scoring.deployment.named_store import check_store
     from scoring.tracking import Store, serve_ui
 

@@ -50,7 +50,8 @@ def train(
     """Train a model on labelled records, evaluate it on the latest of them, and log both.
 
     Another model in the folder that --output names is refused without --overwrite, before anything is
-    read; in the default folder, a model that an earlier training saved is replaced.
+    read; in the default folder, a model that an earlier training saved is replaced. Needs the
+    extra news-scoring[train], unless --no-track is given.
     """
     import msgspec
 

@@ -154,7 +154,7 @@ def retrain(
     For scheduled jobs: only one retraining runs at a time, and a kill at any moment leaves a working
     champion. If there is too little new data, no model is trained, the champion stays, and the exit code is
     0. The exit code is 3 if a model was trained and refused. With --json, outcome is promoted, refused or
-    unchanged.
+    unchanged. Needs the extra news-scoring[train].
     """
     from scoring.workflows.retrain import retrain as workflow
     from scoring.workflows.train import load_config

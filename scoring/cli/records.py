@@ -167,7 +167,8 @@ def features(
 ) -> None:
     """Write the feature table of records, or list its columns with their meanings.
 
-    With --dask it is a partitioned data set; the same command resumes an interrupted one.
+    With --dask it is a partitioned data set; the same command resumes an interrupted one. Writing needs
+    the extra news-scoring[parquet].
     """
     from scoring.records.field_maps.lookup import field_maps_of
     from scoring.workflows import features as workflow

@@ -61,7 +61,8 @@ def serve(
 
     The service switches to a new champion when the alias moves. SIGHUP checks for one at once and reads
     the tokens again; SIGTERM stops after all accepted requests are answered, a second one at once. The
-    log goes to stderr, one line of JSON per request.
+    log goes to stderr, one line of JSON per request. Needs the extra news-scoring[serve], and for a
+    champion news-scoring[track].
     """
     require("serve")
     from scoring.service.options import ServiceOptions, read_limits

@@ -14,8 +14,8 @@ from pathlib import Path
 import scoring
 
 # Requirements of a served model, beside this package, which is stored with it as code: what reading records,
-# scoring them and frames need, and all of MLflow, which serves it (MLflow would add itself).
-REQUIREMENTS = ("lightgbm", "mlflow", "msgspec", "narwhals", "numpy", "pandas", "pyyaml", "rapidyaml")
+# scoring them and frames need. MLflow's small distribution, which all of MLflow includes, serves it as well.
+REQUIREMENTS = ("lightgbm", "mlflow-skinny", "msgspec", "narwhals", "numpy", "pandas", "pyyaml", "rapidyaml")
 
 CPUINFO = Path("/proc/cpuinfo")  # Linux only
 
@@ -30,22 +30,14 @@ def environment_tags(command: str) -> dict[str, str]:
 
 def version_tags() -> dict[str, str]:
     """Tags for the versions of Python, this package and its main libraries."""
-    tags = {f"version.{name}": installed_version(name) for name in (*REQUIREMENTS, "scipy")}
+    tags = {
+        f"version.{name.removesuffix('-skinny')}": metadata.version(name) for name in (*REQUIREMENTS, "scipy")
+    }
     try:
         tags["version.scoring"] = scoring.__version__
     except metadata.PackageNotFoundError:
         tags["version.scoring"] = "not installed"
     return tags | {"version.python": platform.python_version()}
-
-
-def installed_version(name: str) -> str:
-    """Version of a distribution; MLflow may be installed as its small distribution, of the same version."""
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        if name != "mlflow":
-            raise
-        return metadata.version("mlflow-skinny")
 
 
 def machine_tags() -> dict[str, str]:

@@ -32,6 +32,16 @@ def test_importing_does_not_import_mlflow_and_leaves_the_environment_alone() -> 
     assert done.stdout == "set() True\n"
 
 
+def test_without_mlflow_an_existing_store_is_one_line_with_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scoring.extras._is_installed", lambda module: module != "mlflow")
+    store = Store(f"sqlite:///{tmp_path}/mlflow.db", tmp_path)
+    message = r"cannot look: runs and registered models need MLflow: pip install 'news-scoring\[track\]'$"
+    with pytest.raises(TrackingError, match=message), opened(store, "look", writes=False):
+        pass
+
+
 # Forked from one process that has MLflow in memory: what is tested is the store, not the import.
 AT_ONCE = """
 import multiprocessing, sys

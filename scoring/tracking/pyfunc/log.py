@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from scoring.explanation.frames import ERROR
 from scoring.model.score import Score, kind_of, score_fields
 from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.rows import NESTED_FIELDS
-from scoring.tracking.provenance import REQUIREMENTS, installed_version, version_tags
+from scoring.tracking.provenance import REQUIREMENTS, version_tags
 from scoring.tracking.store import load_mlflow
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def _save_pyfunc(model: LoggedModel, folder: Path, model_folder: Path, code: Pat
             artifacts={"model": str(model_folder)},
             # The code itself, not a requirement: an index may have another package of that name.
             code_paths=[str(code)],
-            pip_requirements=[f"{name}=={installed_version(name)}" for name in REQUIREMENTS],
+            pip_requirements=[f"{name}=={metadata.version(name)}" for name in REQUIREMENTS],
             signature=signature(interface),
             input_example=pd.DataFrame([_example(interface.field_map)]),
         )
