@@ -365,5 +365,7 @@ def test_scikit_learn_is_not_imported_unasked() -> None:
 def test_without_scikit_learn_the_extra_is_named() -> None:
     source = "import sys; sys.modules['sklearn'] = None; import scoring.sklearn"
     done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=False)
-    expected = "ImportError: estimators need scikit-learn: pip install 'news-scoring[sklearn]'"
+    expected = (
+        "scoring.extras.MissingExtraError: estimators need scikit-learn: pip install 'news-scoring[sklearn]'"
+    )
     assert done.stderr.splitlines()[-1] == expected
