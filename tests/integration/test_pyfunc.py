@@ -232,8 +232,9 @@ def test_served_over_http_it_gives_the_librarys_scores(
             status, answer = post(url, {"dataframe_split": split} | params)
             assert (status, answer["predictions"][0]["quality"]) == (200, expected[1]["quality"])
             csv = pd.DataFrame(split["data"], columns=split["columns"]).to_csv(index=False).encode()
+            # MLflow's server reads no CSV for columns of any type, as the nested fields are.
             status, answer = post(url, csv, "text/csv")
-            assert (status, answer["predictions"][0]["quality"]) == (200, expected[1]["quality"])
+            assert (status, "Failed to parse input" in answer["message"]) == (400, True)
             status, answer = post(url, {"dataframe_records": [RECORDS[0] | {"publishedDateTime": "soon"}]})
             assert status == 200
             assert "-:1: publishedDateTime: got the text 'soon'" in answer["predictions"][0]["error"]
