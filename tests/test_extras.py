@@ -138,7 +138,7 @@ def test_without_feedparser_a_feed_is_a_fault(results: dict[str, Done]) -> None:
 
 
 def test_without_fsspec_an_address_is_refused(results: dict[str, Done]) -> None:
-    expected = "memory://archive: remote files need fsspec: pip install 'news-scoring[remote]'"
+    expected = f"memory://archive: {EXTRAS['remote'].needs}: pip install 'news-scoring[remote]'"
     assert (results["remote"].code, results["remote"].stderr) == (2, f"error: {expected}\n")
 
 

@@ -160,7 +160,7 @@ def test_loaded_by_mlflow_it_gives_the_librarys_scores(logged: tuple[Store, str]
     rows = pd.DataFrame([RECORDS[1] | {"publishedDateTime": "soon"}, *RECORDS], index=["a", "b", "c"])
     scored = model.predict(rows, params={"as_of": AS_OF})
     assert scored.index.tolist() == ["a", "b", "c"]
-    assert "-:1: publishedDateTime: got the text 'soon'" in scored.error["a"]
+    assert "a: publishedDateTime: got the text 'soon'" in scored.error["a"]
     assert pd.isna(scored.quality["a"])
     assert scored.quality[["b", "c"]].tolist() == [row["quality"] for row in expected]
 
