@@ -59,7 +59,7 @@ browser:  ## Bring Chromium, which the tests of the page drive, where it is miss
 		fi; \
 	fi
 
-postgres:  ## Bring PostgreSQL, which `make test-postgres` starts, where it is missing (as root, from Debian's packages)
+postgres:  ## Install PostgreSQL for `make test-postgres` if it is missing (as root, from Debian's packages)
 	@if ! command -v initdb >/dev/null && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && \
 		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends postgresql; \
