@@ -82,7 +82,7 @@ class _Page:
             heading: [(f"scoring.{name}", _target(package[name])) for name in names]
             for heading, names in GROUPS.items()
         }
-        self._groups["What functions take and return"] = [
+        self._groups["Types that functions take and return"] = [
             (f"{module}.{name}", _target(package[f"{module}.{name}".removeprefix("scoring.")]))
             for module, names in RETURNED.items()
             for name in names

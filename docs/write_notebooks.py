@@ -1,6 +1,6 @@
 """Run the notebooks of docs/notebooks/ and store their outputs; run by ``make notebooks``.
 
-A notebook runs in a kernel of its own, in a temporary folder, with the settings of nobody.
+A notebook runs in a kernel of its own, in a temporary folder, without any settings of the user.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from traitlets.config import Config
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
 TIMEOUT_SECONDS = 600
-"""Of one cell, in case that it hangs."""
+"""Of one cell, in case it hangs."""
 
 MAX_OUTPUT_CHARS = 150_000
 """Of all outputs of a notebook, pictures included."""
@@ -87,7 +87,7 @@ def _environment(folder: Path) -> Iterator[None]:
 
 
 def private_parts(notebook: NotebookNode) -> list[str]:
-    """Parts of the outputs that tell of the machine: paths, its name, its user's name."""
+    """Parts of the outputs that reveal the machine: paths, its name, its user's name."""
     names = {socket.gethostname(), getpass.getuser()} - {"root", "localhost"}
     folders = r"(?<![\w.:/])/(?:tmp|home|root|work|usr|var|private)/\S*"
     pattern = re.compile("|".join([folders, *(rf"\b{re.escape(name)}\b" for name in names)]))
@@ -108,7 +108,7 @@ def main() -> None:
     for path in NOTEBOOKS:
         executed = run(nbformat.read(path, as_version=4))
         if found := private_parts(executed):
-            raise ValueError(f"{path.name}: outputs tell of this machine: {', '.join(found)}")
+            raise ValueError(f"{path.name}: outputs reveal this machine: {', '.join(found)}")
         if (n_chars := sum(len(text) for _, text in outputs(executed))) > MAX_OUTPUT_CHARS:
             raise ValueError(
                 f"{path.name}: outputs have {n_chars:,} characters, at most {MAX_OUTPUT_CHARS:,} fit"

@@ -1,4 +1,4 @@
-"""Optional packages by the extra that installs them, and the error where one is missing."""
+"""Optional packages by the extra that installs them, and the error if one is missing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DISTRIBUTION = "news-scoring"
 
 
 class Extra(NamedTuple):
-    """An extra: what needs which packages, and the modules that these packages have."""
+    """An extra: what it is needed for, as a message says it, and the modules that it installs."""
 
     needs: str
     modules: tuple[str, ...]
@@ -27,7 +27,9 @@ EXTRAS = {
     "frames": Extra("data frames need pandas, narwhals and PyArrow", ("narwhals", "pandas", "pyarrow")),
     "track": Extra("runs and registered models need MLflow", _RUN),
     "report": Extra("reports, plots and stored predictions need Matplotlib, Jinja and PyArrow", _REPORT),
-    "train": Extra("a logged training needs MLflow, Matplotlib, Jinja and PyArrow", (*_RUN, *_REPORT)),
+    "train": Extra(
+        "training with an MLflow run needs MLflow, Matplotlib, Jinja and PyArrow", (*_RUN, *_REPORT)
+    ),
     "serve": Extra(
         "the service needs FastAPI and uvicorn",
         ("fastapi", "uvicorn", "httptools", "jinja2", "markupsafe", "prometheus_client"),
@@ -36,8 +38,8 @@ EXTRAS = {
     "dask": Extra("a cluster needs Dask", ("dask", "distributed", "fsspec", "pyarrow", "sklearn")),
     "tune": Extra("tuning needs Optuna", ("optuna",)),
     "feeds": Extra("RSS and Atom need feedparser", ("feedparser",)),
-    "remote": Extra("addresses such as s3://BUCKET need fsspec", ("fsspec",)),
-    "ui": Extra("the pages of MLflow need all of MLflow", (*_RUN, "flask")),
+    "remote": Extra("URLs such as s3://BUCKET need fsspec", ("fsspec",)),
+    "ui": Extra("MLflow's UI needs the full MLflow package", (*_RUN, "flask")),
 }
 """All extras but ``all``, which installs them together."""
 
@@ -112,7 +114,7 @@ def naming_extras(*extras: str) -> Iterator[None]:
     Parameters
     ----------
     *extras : str
-        The extras that are looked at first, for modules that several install.
+        Extras to name first, if several install the module.
 
     Examples
     --------

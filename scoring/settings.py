@@ -59,7 +59,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     run_name : str or None
         Name of the MLflow run (``MLFLOW_RUN_NAME``).
     system_metrics : bool
-        Whether to log the load of the machine during the command
+        Whether to log processor, memory, disk and network use during the command
         (``MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING``).
     registered_model : str
         Name of the registered model.
@@ -196,7 +196,7 @@ def load_settings(**overrides: Any) -> Settings:
     checked["home"] = home = _absolute(checked["home"])
     if not home.is_absolute():
         origin = _origin_of("home", by_source)
-        raise SettingsError(f"{origin}: home: got the URL of a store, expected a local folder: it has locks")
+        raise SettingsError(f"{origin}: home: got the URL of a store, expected a local folder")
     for name in ("journal", "links", "fields"):
         if checked.get(name) is not None:
             checked[name] = _absolute(checked[name])

@@ -30,19 +30,19 @@ class Done(NamedTuple):
 
 
 class Missing:
-    """A finder that no import of some modules gets past."""
+    """An import finder that blocks some modules."""
 
     def __init__(self, modules: Iterable[str]) -> None:
         self.modules = frozenset(modules)
 
     def find_spec(self, name: str, path: object = None, target: ModuleType | None = None) -> None:
-        """Refuse the module as Python does where it is not installed."""
+        """Raise the error of a module that is not installed."""
         if name.partition(".")[0] in self.modules:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
 def run_without(cases: Sequence[Case], folder: Path) -> list[Done]:
-    """Run each case in the folder; one interpreter that has imported the core alone forks for each."""
+    """Run each case in the folder, in a fork of one interpreter that has imported only the core."""
     outside = {
         name: value for name, value in os.environ.items() if not name.startswith(("SCORING_", "MLFLOW_"))
     }
@@ -59,7 +59,7 @@ def run_without(cases: Sequence[Case], folder: Path) -> list[Done]:
 
 
 def _run(arguments: list[str], streams: Sequence[IO[str]]) -> None:
-    """Be the program, and end."""
+    """Run the program in this process, then exit."""
     for stream, number in zip(streams, (1, 2), strict=True):
         os.dup2(stream.fileno(), number)
     code: int | str | None = 0

@@ -24,7 +24,7 @@ _LABEL_DTYPES = {"quality": "Int64", "heat": "Int64", "published": "boolean"}
 def read_frame(
     records: AnyRecords, *, fields: PathLike | FieldMap | None = None, on_error: OnError = "raise"
 ) -> pd.DataFrame:
-    """Read records as a pandas frame, one record per row, which all functions take in place of the records.
+    """Read records as a pandas frame, one record per row; all functions take such a frame as records.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def read_frame(
     DataFrame of shape (n_records, n_fields)
         ``path``; the fields by the names of the front matter: texts, dates (UTC), and lists and objects for
         ``provider``, ``topics``, ``images`` and ``related``; and the labels ``quality``, ``heat`` and
-        ``published``, NA where a record has none. Counts of the text below the front matter are left out.
+        ``published``, NA if a record has none. Counts of the text below the front matter are left out.
 
     Raises
     ------

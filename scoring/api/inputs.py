@@ -174,7 +174,7 @@ def source_of(records: Any) -> tuple[list[str], RowStream | None]:
     if not all(isinstance(item, str | os.PathLike) for item in items):
         got = " and ".join(sorted({type(item).__name__ for item in items}))
         raise TypeError(
-            f"records: got a list with {got}, expected paths, or mappings and documents, or a frame"
+            f"records: got a list with {got}, expected only paths, or only mappings and documents"
         )
     return [name_of(item) for item in items], None
 

@@ -1,4 +1,4 @@
-"""The rules of a policy as a list that shows itself as a table."""
+"""The rules of a model as a list that notebooks display as a table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SHOWN = ["target", "text", "interval", "n_records", "followed_ratio"]
 
 
 class Policy(list[PolicyLine]):
-    """Rules of a model: a list, which is a table in a notebook.
+    """Rules of a model: a list that notebooks display as a table.
 
     Examples
     --------

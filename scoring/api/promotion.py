@@ -25,8 +25,8 @@ def promote(
 ) -> PromoteOutcome:
     """Compare a model with the champion, and make it the champion if it passes the gate.
 
-    Without a champion, the model passes if it is better than all baselines. The options of the gate are those
-    of ``scoring promote`` by default.
+    Without a champion, the model passes if it is better than all baselines. The gate has the default options
+    of ``scoring promote``.
 
     Parameters
     ----------
@@ -37,9 +37,10 @@ def promote(
         Labelled records to compare on, as in :func:`train`; later than the training records of both models.
         Default: the held-out records of both runs.
     dry_run : bool
-        Whether only to judge, and change nothing.
+        Whether to apply the gate without changing anything.
     reason : str, optional
-        Reason for promoting whatever the verdict is; recorded in the registry. Default: the gate decides.
+        Promotes the model whatever the verdict; the reason is recorded in the registry. Default: the gate
+        decides.
     now : datetime, optional
         Time of the promotion (aware UTC); the current time if not given.
     on_error : {"raise", "warn"} or callable

@@ -184,7 +184,7 @@ def read_files(folder: Path) -> ModelFiles:
 
 
 def is_zip(path: Path) -> bool:
-    """Whether a path is a file, or a URL that ends in ``.zip``: not a model folder."""
+    """Whether a path names a zip, not a folder: a file, or a URL that ends in ``.zip``."""
     return path.suffix == ".zip" if url_of(path) is not None else path.is_file()
 
 
@@ -224,8 +224,8 @@ def write_files(
 ) -> None:
     """Write a model folder, or replace an existing one atomically.
 
-    At a URL the files are replaced one after the other, the manifest last: a reader in between finds files
-    that the manifest does not name, which is an error, and never another model. There is no lock.
+    At a URL the files are replaced one by one, the manifest last, without a lock: a reader in the meantime
+    gets an error, since the hashes do not match the manifest, and never a mixture of two models.
 
     Parameters
     ----------
@@ -288,7 +288,7 @@ def _holds_something_else(url: str) -> bool:
 
 @contextmanager
 def local_folder(folder: Path) -> Iterator[Path]:
-    """A model folder on this machine; of one at a URL, a temporary copy.
+    """Local path of a model folder; for a URL, that of a temporary copy.
 
     Raises
     ------

@@ -42,7 +42,7 @@ class ModelOutput:
     Parameters
     ----------
     folder : Path
-        Target folder, or that of a URL.
+        Target folder, or its URL.
     is_overwrite : bool
         Whether any existing model may be replaced.
     is_default : bool

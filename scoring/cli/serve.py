@@ -74,7 +74,7 @@ def serve(
     if not is_local and token_file is None and not insecure:
         raise typer.BadParameter(f"--host {host} requires --token-file FILE, or --insecure")
     if inbox is not None:
-        refuse_remote(inbox, "--inbox", "a folder that is synchronized with it")
+        refuse_remote(inbox, "--inbox", "use a folder synchronized with it")
     if token_file is not None:
         refuse_remote(token_file, "--token-file", "its permissions are checked")
     if inbox is not None and not inbox.is_dir():

@@ -132,7 +132,7 @@ def _tags(judged: Judged, champion: str | None, why: str | None, now: datetime) 
 
 
 def _sentence(judged: Judged, tags: dict[str, str]) -> str:
-    """Why the promoted version leads now."""
+    """Why the promoted version is the champion."""
     reason, refusal = tags["promoted_reason"], tags["promoted_against_gate"]
     if refusal:
         return f"{reason} (promoted against the gate: {refusal})"

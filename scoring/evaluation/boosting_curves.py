@@ -1,7 +1,7 @@
-"""Error of each booster over its trees, on the training records and on the test block.
+"""Error of each booster by number of trees, on the training records and on the test block.
 
-A booster is a sum over its trees, so the error after some of them follows from the fitted booster alone:
-nothing is recorded while it is fitted, and the models do not depend on it.
+A booster is a sum over its trees, so the error after some of them can be computed from the fitted booster:
+nothing is recorded during the fit, so the models are the same with and without the curves.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from scoring.training.training_set import TrainingSet
 EVERY = 10
 """Trees between two points of a curve."""
 MAX_RECORDS = 2_000
-"""Most records of a curve: of more, that many evenly spaced ones."""
+"""Maximum number of records for a curve; of more records, evenly spaced ones are used."""
 
 Curves = dict[str, dict[int, float]]
 _MIN_PROBABILITY = 1e-9

@@ -1,7 +1,7 @@
 """Metrics of bootstrap samples of days, from sums by day.
 
-All metrics but Spearman's are ratios of sums over records, so a sample needs only how often it has each day.
-Spearman's needs the ranks within each sample, which cumulative sums of those numbers give.
+All metrics but Spearman's correlation are ratios of sums over records, so it is enough to know how often each
+day is in a sample. Spearman's needs the ranks within each sample, which are cumulative sums of these counts.
 """
 
 from __future__ import annotations

@@ -86,4 +86,4 @@ class Evaluation(msgspec.Struct, frozen=True):
     forecast: dict[str, dict[str, float]] = {}
 
     def __repr__(self) -> str:
-        return f"<Evaluation of {self.n_records:,} records, with {len(self.figures)} figures>"
+        return f"<Evaluation of {self.n_records:,} records, with {len(self.figures)} metrics>"

@@ -48,7 +48,7 @@ def parse_as_of(text: str) -> datetime | timedelta:
 
 
 def checked_as_of(as_of: AsOf | str) -> AsOf:
-    """Check an ``as_of`` that a program was given, and parse it if it is text.
+    """Check an ``as_of`` from a caller, and parse it if it is text.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def checked_as_of(as_of: AsOf | str) -> AsOf:
     if isinstance(as_of, str):
         return parse_as_of(as_of)
     if isinstance(as_of, datetime) and as_of.utcoffset() is None:
-        remedy = "expected an aware time: .replace(tzinfo=UTC)"
+        remedy = "expected a time with one, such as .replace(tzinfo=UTC) returns"
         raise FeatureError(f"as_of: got {as_of} without a time zone, {remedy}")
     return as_of
 

@@ -81,10 +81,10 @@ def _numbers_of(records: Iterable[Record | Coverage]) -> tuple[int, ...]:
 
 
 class ExtractedFeatures:
-    """Features of documents at several times, from each document once.
+    """Features of documents at several times; each document is extracted once.
 
-    Only the columns of recency and coverage depend on the time. The others are extracted when a document is
-    first asked for, and those of its coverage once for each number of related records known.
+    Only the columns of recency and coverage depend on the time. The other columns are extracted when a
+    document is first used, and those of coverage once for each number of known related records.
     """
 
     def __init__(self) -> None:
@@ -103,7 +103,7 @@ class ExtractedFeatures:
 
 
 class _Extraction:
-    """Features of the documents asked for so far; sections are found by one rule."""
+    """Features of the documents used so far, with one rule for sections."""
 
     def __init__(self, sections: SectionRule) -> None:
         self._sections = sections
@@ -123,7 +123,7 @@ class _Extraction:
         return np.array([self._rows[id(document)] for document in documents], dtype=np.intp)
 
     def table_at(self, rows: Indices, times: Sequence[datetime | None]) -> FeatureTable:
-        """Features of some rows, each at a time; None: as the record is."""
+        """Features of some rows, each at its own time; None uses the record as it is."""
         table = self._table.take(rows)
         for numbers, row, time in zip(table.numbers, rows.tolist(), times, strict=True):
             if time is not None:
@@ -135,7 +135,7 @@ class _Extraction:
         return table
 
     def _coverage_values(self, row: int, known: tuple[Coverage, ...]) -> tuple[float, ...]:
-        """Values of the columns of coverage. What is known at a later time is the same or more."""
+        """Coverage columns of a row; related records only become known, so their number identifies them."""
         key = row, len(known)
         if key not in self._coverage:
             title_words = list(self._table.title_words[row])

@@ -84,9 +84,9 @@ def similarity(words: Set[str], others: Set[str]) -> float:
 def similar_pairs(titles: Sequence[set[str]]) -> Iterator[tuple[int, int]]:
     """Find pairs of nearly the same title (:data:`NEAR_IDENTICAL_RATIO`), the smaller index first.
 
-    Not all pairs are compared: titles of similarity ``t`` that share ``k`` words or more share ``k`` of their
-    rarest words, among the share ``1 - t`` of their words and ``k`` more (extended prefix filter; Wang, Li
-    and Feng, 2012), and their lengths differ by the share ``1 - t`` at most.
+    Not all pairs are compared. If titles of similarity ``t`` share at least ``k`` words, they share ``k`` of
+    the ``n - ceil(t * n) + k`` rarest of the ``n`` words of each (extended prefix filter; Wang, Li and Feng,
+    2012), and their numbers of words differ by the share ``1 - t`` at most.
 
     Examples
     --------
@@ -98,7 +98,7 @@ def similar_pairs(titles: Sequence[set[str]]) -> Iterator[tuple[int, int]]:
     number_of = {word: number for number, word in enumerate(by_rarity)}
     seen: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
     for index, words in enumerate(titles):
-        n_least = ceil(NEAR_IDENTICAL_RATIO * len(words))  # words that a similar title shares
+        n_least = ceil(NEAR_IDENTICAL_RATIO * len(words))  # fewest words that a similar title shares
         n_together = min(_MAX_TOGETHER, n_least)
         rarest = sorted(number_of[word] for word in words)[: len(words) - n_least + n_together]
         keys = list(combinations(rarest, n_together)) if words else []

@@ -63,7 +63,7 @@ def process_in_parallel(
 ) -> ChunkResults:
     """Yield chunks with their results from worker processes; an empty first chunk signals their start.
 
-    ``copies`` is the folder of the copies of remote files, if there are any.
+    ``copies`` is the folder with the local copies of remote files; None if there are none.
     """
     waiting: deque[tuple[Chunk, Future[Results]]] = deque()
     n_bytes = 0
@@ -102,8 +102,8 @@ def process_in_parallel(
 
 
 def _pool(n_processes: int, copies: str | None) -> ProcessPoolExecutor:
-    # A forked process has all imports; at this point no thread can hold a lock.
-    # But the thread that has read remote files does not end.
+    # A forked process has all imports; at this point no thread can hold a lock, unless remote files were
+    # read: the thread that reads them keeps running.
     method = "fork" if sys.platform == "linux" and copies is None else "spawn"
     return ProcessPoolExecutor(
         n_processes, get_context(method), initializer=_start_worker, initargs=(copies,)

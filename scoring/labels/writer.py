@@ -47,7 +47,7 @@ _MAX_WATCHED = 100_000  # records remembered by `watch` to find copies; it may r
 
 _BATCH_BYTES = 2**25  # limits memory: the old and new bytes of a batch are both held
 
-_REMOTE_WRITES = 16  # at the same time
+_REMOTE_WRITES = 16  # remote files that are written at the same time
 
 BATCH_FILES = 128
 """Files per batch; the journal is flushed to disk once per batch."""

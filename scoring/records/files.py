@@ -261,7 +261,7 @@ def _leads_within(link: str, root: str) -> bool:
 
 
 def may_have_front_matter(name: str) -> bool:
-    """Whether a file that is not read is to be opened, to see whether it has front matter all the same."""
+    """Whether a file that is not read may have front matter all the same, so that it is opened to see."""
     extension = os.path.splitext(name)[1].lower()
     return extension in _RELATED_EXTENSIONS and extension not in LINE_EXTENSIONS
 

@@ -44,30 +44,30 @@ def is_frame(value: object) -> bool:
     (True, False)
     """
     if isinstance(value, _NO_FRAMES):
-        return False  # without the time that importing narwhals takes
+        return False  # avoids importing narwhals, which takes time
     try:
         import narwhals as nw
     except ModuleNotFoundError:
-        # Reading the frame names the extra.
+        # The error that names the extra is raised when the frame is read.
         return type(value).__module__.partition(".")[0] in _FRAME_LIBRARIES
     return nw.dependencies.is_into_dataframe(value)
 
 
 def check_kind(records: object) -> None:
-    """Refuse what looks like a frame and is none, before its values are taken for paths.
+    """Refuse lazy frames, rows of a frame and other types, whose values would be taken for paths.
 
     Raises
     ------
     TypeError
-        If `records` is a lazy frame, or one row of a pandas frame (the message has the remedy), or does not
-        have records.
+        If `records` is a lazy frame or one row of a pandas frame (the message names the remedy), or of a type
+        that cannot hold records.
     """
     if isinstance(records, _NO_FRAMES):
         return
     try:
         import narwhals as nw
     except ModuleNotFoundError:
-        return  # nothing makes such a frame without it
+        return  # the frame is refused when it is read
     if nw.dependencies.is_polars_lazyframe(records):
         raise TypeError("records: got a LazyFrame, expected a frame: frame.collect()")
     if not isinstance(records, Iterable | os.PathLike | Document):

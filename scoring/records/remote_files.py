@@ -1,4 +1,4 @@
-"""Find the record files of a URL, by the rules of local folders; what is read of them is copied first."""
+"""Find the record files of a URL by the rules of local folders, and copy those that are read."""
 
 from __future__ import annotations
 
@@ -75,14 +75,14 @@ def walk_url(
     url : str
         The folder.
     count_other : callable
-        Called with each file that is not to be read, and its name.
+        Called with the URL and the name of each file that is not read.
     walk : Walk
         Counts hidden folders.
 
     Yields
     ------
     tuple of str, bool and bool
-        File, whether it is a link (never), and whether it is a file; all of them are copied.
+        URL, whether it is a link (always false), and whether it is a file; the files are copied.
     """
     entries = find_entries(url, walk)
     _copy_records(entry.file for entry in entries if entry.holds_record and not entry.is_folder)

@@ -1,4 +1,4 @@
-"""Rows of frames, mappings and documents, in the place of standard input."""
+"""Rows of frames, mappings and documents, read in place of standard input."""
 
 from __future__ import annotations
 

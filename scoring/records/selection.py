@@ -81,7 +81,7 @@ def select_files(
     if changed_since is None:
         return expand(paths, on_fault=on_fault, selection=Selection())
     for path in paths:
-        refuse_remote(path, "--changed-since", "a clone of its Git repository")
+        refuse_remote(path, "--changed-since", "use a clone of the Git repository")
     changes = changes_since(changed_since, paths)
     for folder in changes.repositories:
         with walking(folder) as walk:

@@ -1,4 +1,4 @@
-"""Open regular files only, without blocking on FIFOs, sockets or devices; and copies of remote files."""
+"""Open only regular files, without blocking on FIFOs, sockets or devices; remote files as local copies."""
 
 from __future__ import annotations
 
@@ -65,12 +65,12 @@ def open_regular(file: str | Path) -> tuple[int, int]:
 
 
 def local_file(file: str | Path) -> str | Path:
-    """Path of a file on this machine: of a remote file, its copy, which is made if there is none.
+    """Local path of a file; for a remote file, that of its copy, which is made if there is none.
 
     Raises
     ------
     IrregularFileError
-        If a URL is that of a folder.
+        If a URL names a folder.
     OSError
         If a remote file does not exist or may not be read.
     ScoringError
@@ -89,7 +89,7 @@ def local_file(file: str | Path) -> str | Path:
 
 
 def read_regular(file: str | Path, max_bytes: int = -1) -> bytes:
-    """Read a regular file, or its first bytes; of a remote file, its current version.
+    """Read a regular file, or its first bytes; a remote file in its current version.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def read_regular(file: str | Path, max_bytes: int = -1) -> bytes:
 
 
 def read_listed(file: str | Path, max_bytes: int = -1) -> bytes:
-    """Like :func:`read_regular`, but of a remote file, the version that was listed last."""
+    """Like :func:`read_regular`, but read a remote file in the version that was listed last."""
     descriptor, _ = open_regular(file)
     with open(descriptor, "rb") as handle:
         return handle.read(max_bytes)

@@ -20,7 +20,7 @@ _STAMPS = ("ETag", "etag", "md5Hash", "content_md5", "mtime", "LastModified", "l
 
 
 class RemoteFile(NamedTuple):
-    """A file of a store: its URL, size in bytes, and version (empty if the store names none)."""
+    """A file of a store: its URL, size in bytes, and version (empty if the store reports none)."""
 
     url: str
     n_bytes: int
@@ -142,7 +142,7 @@ def read_together(urls: Sequence[str]) -> list[bytes | OSError]:
 
 
 def as_system_error(error: Exception, url: str) -> OSError:
-    """The error of a file that is gone or may not be read; any other is one of the store."""
+    """The OSError of a file that does not exist or may not be read; any other error is raised."""
     if isinstance(error, FileNotFoundError):
         return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), url)
     if isinstance(error, PermissionError):
@@ -233,8 +233,8 @@ def put_remote(file: Path, url: str) -> None:
 def replace_if_same(url: str, old: bytes, new: bytes) -> bool:
     """Replace a file if its content is `old`; otherwise nothing is written, and the result is False.
 
-    S3 checks the version with the write itself. Other stores have no such write: there, another program that
-    writes the same file between the check and the write is overwritten.
+    S3 checks the version in the write itself. On other stores, a change that another program makes between
+    the check and the write is lost.
 
     Raises
     ------

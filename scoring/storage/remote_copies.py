@@ -1,8 +1,8 @@
-"""Local copies of remote files, so that whatever reads local files reads them too.
+"""Local copies of remote files, for code that reads local files.
 
-Files are copied in batches, which stores answer concurrently, so memory is bounded whatever the size of an
-archive. The copies stay in a temporary folder until the process ends; one is used again only if the store
-still names the same version of the file.
+Files are copied in batches, whose files are requested concurrently, so memory use does not depend on the
+size of an archive. The copies stay in a temporary folder until the process ends; a copy is reused only if the
+store still reports the same version of the file.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _COPIED_ALONE_BYTES = 2**22  # larger files are copied one by one, in parts
 
 
 class _Copies:
-    """Local copies of this process; those of worker processes are the ones of their parent."""
+    """Local copies of this process; worker processes use those of their parent."""
 
     def __init__(self) -> None:
         self.folder: str | None = None
@@ -38,7 +38,7 @@ class _Copies:
         self.errors: dict[str, OSError] = {}
 
     def file_of(self, url: str) -> str:
-        """Path of the copy of a file, there or not."""
+        """Path of the copy of a file, whether or not it exists."""
         if self.folder is None:
             import tempfile
 
@@ -79,21 +79,21 @@ def copies_folder() -> str | None:
 
 
 def use_copies(folder: str | None) -> None:
-    """Use the copies of the parent process, in a worker process."""
+    """In a worker process, use the copies of the parent process."""
     _COPIES.folder = folder
 
 
 def copy_files(files: Iterable[RemoteFile], *, max_bytes: int | None = None) -> None:
     """Copy files of one store to local files, small ones together.
 
-    A file that is gone or may not be read is an error of its own, which opening it raises.
+    If a file no longer exists or may not be read, opening its copy raises the error.
 
     Parameters
     ----------
     files : iterable of RemoteFile
         Files of one listing.
     max_bytes : int, optional
-        Larger files are not read: their copies have the size only, so that their size is reported.
+        Larger files are not read: their copies are sparse files of the same size, which is then reported.
 
     Raises
     ------
@@ -161,14 +161,14 @@ def copy_heads(files: Iterable[RemoteFile], n_bytes: int) -> None:
 
 
 def forget_missing(folder: str, files: Collection[str]) -> None:
-    """Remove the copies of files of a folder that are not in its listing any more."""
+    """Remove the copies of files that are no longer in the listing of their folder."""
     below = f"{folder.rstrip('/')}/"
     for url in [url for url in _COPIES.versions if url.startswith(below) and url not in files]:
         _COPIES.forget(url)
 
 
 def copy_of(url: str) -> str:
-    """Return the local copy of a file; a file that was not listed is copied now.
+    """Return the local copy of a file; a file that has no copy yet is copied.
 
     Raises
     ------
@@ -188,15 +188,15 @@ def copy_of(url: str) -> str:
 
 
 def has_copy(url: str) -> bool:
-    """Whether there is a copy of a file, or an error of reading it."""
+    """Whether a file was copied, or could not be read."""
     is_there = _COPIES.folder is not None and os.path.exists(_COPIES.file_of(url))
     return is_there or url in _COPIES.errors
 
 
 def refresh(url: str, *, is_optional: bool = False) -> None:
-    """Copy a file, unless the store still names the version of the copy.
+    """Copy a file, unless the store still reports the version of the copy.
 
-    One that does not exist is an error on opening it; with ``is_optional`` only, it has no copy.
+    If the file does not exist, opening its copy raises an error; with ``is_optional``, there is just no copy.
 
     Raises
     ------

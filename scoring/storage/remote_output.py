@@ -1,4 +1,4 @@
-"""Outputs at URLs: written to local temporary files, and put into the store when they are complete."""
+"""Outputs at URLs: written to temporary local files, and uploaded when they are complete."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scoring.storage.urls import name_of, url_of
 
 @contextmanager
 def output_folder(path: Path) -> Iterator[Path]:
-    """Write a folder of results; at a URL, all files are put there if the block succeeds.
+    """Write a folder of results; at a URL, all files are uploaded if the block succeeds.
 
     Yields
     ------
@@ -41,7 +41,7 @@ def output_folder(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def output_file(path: Path) -> Iterator[Path]:
-    """Write a file; at a URL, it is put there in one step if the block succeeds.
+    """Write a file; at a URL, it is uploaded in one step if the block succeeds.
 
     Yields
     ------

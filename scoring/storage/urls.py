@@ -11,7 +11,7 @@ from scoring.errors import ScoringError
 
 _LOCAL = "file://"
 _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
-# pathlib collapses the two slashes of a URL; of these schemes it is taken for one all the same.
+# pathlib collapses the two slashes of a URL; with one of these schemes, a path is a URL all the same.
 _COLLAPSED = re.compile(
     r"(s3a?|gc?s|abfss?|az|adl|https?|memory|s?ftp|ssh|hdfs|webhdfs|smb|oss|oci|file):/(?=[^/])"
 )
@@ -64,7 +64,7 @@ def name_of(path: str | os.PathLike[str]) -> str:
 
 
 def local_or_remote(path: Path) -> Path:
-    """A path without ``file://``; that of another URL is unchanged, and :func:`url_of` recognizes it."""
+    """Local path of a ``file://`` URL; any other path is unchanged, and :func:`url_of` recognizes a URL."""
     name = name_of(path)
     return path if is_remote(name) else Path(name)
 
@@ -89,19 +89,19 @@ def checked(url: str) -> str:
     Raises
     ------
     ScoringError
-        If it has a password or signature, which would be visible in scores, logs and runs.
+        If it has a password, token or signature, which would be visible in scores, logs and runs.
     """
     parts = urlsplit(url)
     if parts.password is not None or any(_SECRETS.search(name) for name, _ in parse_qsl(parts.query)):
         raise ScoringError(
-            f"{parts.scheme}://***: got a password in an address, expected it in the environment or in "
+            f"{parts.scheme}://***: got credentials in a URL, expected them in the environment or in "
             "fsspec's configuration"
         )
     return url
 
 
 def refuse_remote(path: str | os.PathLike[str], what: str, instead: str) -> None:
-    """Refuse a URL where only a local path works.
+    """Refuse a URL where only a local path works; the message says what to do instead, or why.
 
     Raises
     ------

@@ -75,7 +75,7 @@ def set_champion(
     tags : mapping of str to str
         Tags of the version about the promotion; ``promoted_at`` is its time.
     why : str
-        Why it leads now: first sentence of the description of the version.
+        Why it is the champion: part of the first sentence of the version's description.
 
     Raises
     ------
@@ -187,7 +187,7 @@ def _tag(client: MlflowClient, address: str, tags: Mapping[str, str]) -> None:
 
 
 def _describe(client: MlflowClient, address: str, line: str) -> None:
-    """Put a paragraph before the description of a version, instead of an earlier one like it."""
+    """Start the description of a version with a paragraph, which replaces an earlier one of this kind."""
     name, number = _split(address)
     before = client.get_model_version(name, number).description or ""
     paragraphs = [part for part in before.split("\n\n") if not part.startswith((_SINCE, _UNTIL))]
@@ -195,7 +195,7 @@ def _describe(client: MlflowClient, address: str, line: str) -> None:
 
 
 def _end(client: MlflowClient, address: str, time: str) -> None:
-    """Say in the description of a version until when it was the champion."""
+    """Write into the description of a version until when it was the champion."""
     name, number = _split(address)
     first = (client.get_model_version(name, number).description or "").partition("\n\n")[0]
     since = f" (since {first.removeprefix(_SINCE).strip()})" if first.startswith(_SINCE) else "."

@@ -25,12 +25,12 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _OPEN = ("RUNNING", "SCHEDULED")
 UPLOAD_TAG = "upload_id"
-"""Tag of a run with the id of the prepared run that it received."""
+"""Tag of a run with the id of the staged run that was uploaded to it."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Destination:
-    """An existing run that receives the next run to log, and the monitor of the machine's load."""
+    """The existing run to log the next run to, if any, and the monitor of the machine's load."""
 
     run_id: str = ""
     monitor: LoadMonitor | None = None
@@ -40,12 +40,12 @@ _CURRENT: ContextVar[_Destination | None] = ContextVar("destination", default=No
 
 
 def logs_one_run(workflow: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Decorate a workflow with ``settings`` that logs one run: check first where that goes.
+    """Decorate a workflow that logs one run: check first that the run can be logged as its settings say.
 
     Parameters
     ----------
     workflow : callable
-        It gets the settings with the resolved experiment.
+        Takes the keyword ``settings``, and gets them with the resolved experiment.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def logs_one_run(workflow: Callable[_P, _R]) -> Callable[_P, _R]:
 
 @contextmanager
 def destination(settings: Settings, experiment: str | None = None) -> Iterator[Settings]:
-    """Let the next logged run go into the run of the settings, and sample the machine's load if they say so.
+    """Log the next run to ``run_id``, if that is set, and sample the machine's load with ``system_metrics``.
 
     Yields the settings with the resolved experiment.
     """
@@ -97,7 +97,7 @@ def load_samples() -> tuple[Sample, ...]:
 def with_experiment(
     settings: Settings, experiment: str | None = None, *, has_own_runs: bool = False
 ) -> Settings:
-    """Return the settings with the name of the experiment that ``experiment_id`` or ``run_id`` stand for.
+    """Return the settings with the name of the experiment that ``experiment_id`` or ``run_id`` implies.
 
     Parameters
     ----------
@@ -106,12 +106,12 @@ def with_experiment(
     experiment : str, optional
         Name given as an option, which wins over ``experiment_id``.
     has_own_runs : bool
-        Whether the command logs runs of its own, so that ``run_id`` does not matter.
+        Whether the command always logs runs of its own, so that ``run_id`` is ignored.
 
     Returns
     -------
     Settings
-        Whose ``experiment`` is the one to log to.
+        Settings whose ``experiment`` is the one to log to.
 
     Raises
     ------
@@ -124,15 +124,15 @@ def with_experiment(
     if settings.experiment_id is None and run_id is None:
         return settings
     store = Store(settings.tracking_uri, settings.home)
-    with opened(store, "find where to log", writes=False) as client:
+    with opened(store, "look up the experiment", writes=False) as client:
         name = _named_experiment(client, store, settings, experiment)
         if run_id is not None:
             run = _open_run(client, store, run_id)
             own = str(client.get_experiment(run.info.experiment_id).name)
             if name not in (None, own):
                 raise SettingsError(
-                    f"run_id: run {run_id} is in experiment {own!r}, not in {name!r}: name its "
-                    "experiment, or none"
+                    f"run_id: run {run_id} is in experiment {own!r}, not in {name!r}: set experiment to "
+                    f"{own!r}, or leave it unset"
                 )
             name = own
     return msgspec.structs.replace(settings, experiment=name or settings.experiment)
@@ -141,7 +141,7 @@ def with_experiment(
 def _named_experiment(
     client: MlflowClient, store: Store, settings: Settings, option: str | None
 ) -> str | None:
-    """Name of the experiment that was asked for; None if only the default stands."""
+    """Name of the experiment that an option or a setting gives; None if none does."""
     is_named = settings.experiment_origin != "default"
     if option is not None or settings.experiment_id is None:
         return option or (settings.experiment if is_named else None)
@@ -157,7 +157,7 @@ def _named_experiment(
         found = None
     if found is None or found.lifecycle_stage == "deleted":
         raise TrackingError(
-            f"{store}: experiment_id: got {settings.experiment_id!r}, expected the id of an experiment there"
+            f"{store}: experiment_id: there is no experiment with the id {settings.experiment_id!r}"
         )
     name = str(found.name)
     if is_named and name_rank == id_rank and settings.experiment != name:
@@ -184,17 +184,15 @@ def _open_run(client: MlflowClient, store: Store, run_id: str) -> Run:
             raise
         run = None
     if run is None or run.info.lifecycle_stage == "deleted":
-        raise TrackingError(
-            f"{store}: run_id: got {run_id!r}, expected a run there: start one, or unset MLFLOW_RUN_ID"
-        )
+        raise TrackingError(f"{store}: run_id: there is no run {run_id!r}: start one, or unset MLFLOW_RUN_ID")
     if run.info.status not in _OPEN:
         raise TrackingError(
-            f"{store}: run_id: run {run_id} has ended ({run.info.status}): start another one, or unset "
+            f"{store}: run_id: run {run_id} has ended ({run.info.status}): start another run, or unset "
             "MLFLOW_RUN_ID"
         )
     if UPLOAD_TAG in run.data.tags:
         raise TrackingError(
-            f"{store}: run_id: run {run_id} has the results of another command: start another run, or unset "
-            "MLFLOW_RUN_ID"
+            f"{store}: run_id: run {run_id} already has the results of another command: start another run, "
+            "or unset MLFLOW_RUN_ID"
         )
     return run

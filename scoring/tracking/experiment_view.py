@@ -1,7 +1,7 @@
-"""How MLflow's pages show an experiment: as one of model training, with the headline metrics as columns.
+"""View of an experiment in MLflow's UI: for model training, with the headline metrics as columns.
 
-The two tags are those that MLflow's own pages write and read again: the kind of an experiment, and a view of
-its table of runs that a link shares.
+Two tags that MLflow's UI itself writes and reads set it: the kind of the experiment, and a shared view of its
+table of runs.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _TAGS = {
 
 
 def describe_view(client: MlflowClient, experiment: Experiment) -> None:
-    """Tag an experiment for MLflow's pages, unless it has these tags; a kind that a person chose stays."""
+    """Tag an experiment for MLflow's UI; its own tags stay, such as a kind that a person chose."""
     for name, value in _TAGS.items():
         if name not in experiment.tags:
             client.set_experiment_tag(experiment.experiment_id, name, value)

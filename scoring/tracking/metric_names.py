@@ -26,7 +26,7 @@ _SERIES = ("month", "section")  # the folds of a backtest
 BOOSTING = "boosting/"
 """Group of the boosters' errors over their trees."""
 _CURVES = (BOOSTING, "system/")
-"""Groups of metrics over the rounds and the time of a training, which say nothing about its result."""
+"""Groups of metrics over the rounds or the time of a training, which are not results."""
 
 
 def store_name(name: str) -> str:

@@ -31,7 +31,7 @@ def run_note(evaluation: Evaluation, description: str = "") -> str:
 
 
 def verdict(evaluation: Evaluation) -> str:
-    """Say in one sentence how good the predictions are, and how the best baseline is; empty if unknown."""
+    """Compare the predictions with the best baseline in one sentence; empty if there are no metrics."""
     name = next((name for name in _JUDGED if name in evaluation.figures), None)
     if name is None:
         return ""

@@ -1,4 +1,4 @@
-"""Sample the load of the machine while a command works, by MLflow's own monitors."""
+"""Sample processor, memory, disk and network use while a command runs, with MLflow's own monitors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _GROUP = "system/"
 
 
 class LoadMonitor:
-    """Samples of the processor, the memory, the disk and the network, taken in a thread of its own."""
+    """Samples of processor, memory, disk and network use, taken in a background thread."""
 
     def __init__(self, interval_seconds: float = _INTERVAL_SECONDS) -> None:
         self._monitors = _monitors()
@@ -35,7 +35,7 @@ class LoadMonitor:
         self._lock = threading.Lock()
 
     def samples(self) -> tuple[Sample, ...]:
-        """Return all samples, the last of now."""
+        """Take a last sample, and return all of them."""
         self._take()
         return tuple(self._samples)
 
@@ -70,7 +70,7 @@ def load_monitor() -> LoadMonitor:
     Raises
     ------
     SettingsError
-        If psutil is missing, which MLflow's monitors need, or the interval is no number.
+        If psutil is missing, which MLflow's monitors need, or the interval is not a number above 0.
     """
     if find_spec("psutil") is None:
         raise SettingsError(

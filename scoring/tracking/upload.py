@@ -118,7 +118,7 @@ def _begin(client: MlflowClient, experiment: str, run: PreparedRun, *, is_intend
 
 
 def _receive(client: MlflowClient, run_id: str, tags: dict[str, str]) -> None:
-    """Add tags to an existing run; its name, its parent and MLflow's own tags of its origin stay."""
+    """Add tags to an existing run, but keep its name, its parent, and the tags that MLflow has set."""
     own = client.get_run(run_id).data.tags
     added = {
         name: value

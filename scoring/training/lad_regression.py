@@ -147,9 +147,9 @@ class CensoredLAD:
         return coef
 
     def candidate_errors(self, dense: Floats, candidates: Floats, penalty: float, n_passes: int) -> Floats:
-        """Mean absolute error with each candidate as one more column, by passes from the labels.
+        """Mean absolute error with each candidate as an additional column; passes start from the labels.
 
-        All candidates are fitted at once; the fit itself stays as it is.
+        All candidates are fitted at once; this fit is not changed.
 
         Parameters
         ----------
@@ -185,7 +185,7 @@ class CensoredLAD:
         return np.asarray(np.abs(self.residual_of(fitted)).mean(axis=1))
 
     def _majorized(self, fitted: Floats) -> tuple[Floats, Floats]:
-        """Weights and targets of the parabola that touches the loss there (Hunter & Lange, 2000)."""
+        """Weights and targets of the quadratic majorizer at the fitted values (Hunter & Lange, 2000)."""
         abs_error = np.abs(fitted - self.y)
         target = np.where(self.is_at_floor, self.floor - abs_error, self.y)
         weights = np.where(self.is_at_floor, 0.5, 1.0) / np.maximum(abs_error, self.tolerance)

@@ -15,7 +15,7 @@ from scoring.training.term_selection import TermSelector
 
 DEFAULTS = RubricConfig()
 KNOT_REACH = 12  # characters on either side of an initial knot within which it is refined
-MAX_CELLS = 500_000  # records times candidates that are fitted at once, to find an initial knot
+MAX_CELLS = 500_000  # limit of records times candidates that are fitted at once for an initial knot
 NO_TERMS: Indices = np.array([], dtype=np.intp)
 
 

@@ -1,4 +1,4 @@
-"""How results show themselves in a console and in a notebook."""
+"""Display of results in a console and in a notebook."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MAX_METRICS = 4
-"""Metrics in the line of a result."""
+"""Maximum number of metrics in the line of a result."""
 
 
 class Displayed:
-    """One line in a console, and a table in a notebook."""
+    """A result that is one line in a console, and a table in a notebook."""
 
     def to_frame(self) -> pd.DataFrame:
         """Return the table."""

@@ -61,7 +61,7 @@ class DriftOutcome(Displayed):
     def _summary(self) -> str:
         reasons = "; ".join(self.drift.reasons)
         verdict = f"refused: {reasons}" if reasons else "accepted"
-        return f"of {self.drift.n_records:,} records from those of {self.drift.model}: {verdict}"
+        return f"of {self.drift.n_records:,} records from the training data of {self.drift.model}: {verdict}"
 
     @naming_extras("frames")
     def to_frame(self) -> pd.DataFrame:

@@ -79,12 +79,12 @@ class WithEvaluation(Displayed):
 
 
 def require_outputs(output: Path | None, *, is_tracked: bool) -> None:
-    """Check, before the work, that all is installed that writes its results.
+    """Check, before any work, that the packages that write the results are installed.
 
     Raises
     ------
     MissingExtraError
-        If the files or the run need a package that is missing.
+        If a package that the files or the run need is missing.
     """
     if is_tracked:
         require("track", "report")

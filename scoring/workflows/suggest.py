@@ -82,7 +82,7 @@ class SuggestOutcome(Displayed):
     n_faults: int
 
     def _summary(self) -> str:
-        return f"of {len(self.suggestions)} of {self.n_unlabelled:,} records without a label"
+        return f"with {len(self.suggestions)} of {self.n_unlabelled:,} unlabelled records"
 
     @naming_extras("frames")
     def to_frame(self) -> pd.DataFrame:

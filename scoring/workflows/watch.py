@@ -101,7 +101,7 @@ def watch(
         If the model cannot be used, or another process watches the folder.
     """
     folder = local_path(folder)
-    refuse_remote(folder, "watch", "score it at intervals, or watch a folder that is synchronized with it")
+    refuse_remote(folder, "watch", "score it at intervals, or watch a folder synchronized with it")
     if not os.path.isdir(folder):
         raise RecordError(Fault(folder, 0, "", "no such folder", "a folder to watch"))
     name = hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:16]

@@ -313,7 +313,7 @@ def test_rows_keep_their_names(
         scoring.evaluate(by_index, model=model, tracked=False, settings=settings)
 
 
-def test_an_index_that_names_no_records_is_left_alone(model: scoring.Model) -> None:
+def test_an_index_that_names_no_records_is_ignored(model: scoring.Model) -> None:
     titles = pd.DataFrame({"title": ["Rain", "Sun"]})
     for index in ([7, 9], ["a", "a"], [("a", 1), ("a", 2)], pd.to_datetime(["2021-01-01", "2021-01-02"])):
         assert model.score(titles.set_axis(index))["path"].tolist() == ["-", "-"]
@@ -322,12 +322,12 @@ def test_an_index_that_names_no_records_is_left_alone(model: scoring.Model) -> N
 def test_records_to_train_on_are_of_one_kind(settings: scoring.Settings) -> None:
     mixed: Any = [{"title": "Rain"}, "news"]
     with pytest.raises(
-        TypeError, match=r"records: got a list with dict and str, expected paths, or mappings"
+        TypeError, match=r"records: got a list with dict and str, expected only paths, or only mappings"
     ):
         scoring.train(mixed, tracked=False, settings=settings)
 
 
-def test_what_only_looks_like_a_frame_is_refused(
+def test_lazy_frames_and_rows_are_refused(
     model: scoring.Model, labelled: pd.DataFrame, settings: scoring.Settings
 ) -> None:
     row: Any = labelled.iloc[0]
@@ -345,7 +345,7 @@ def test_what_only_looks_like_a_frame_is_refused(
     ("records", "got"),
     [(3, "int"), (None, "NoneType"), ([3], "a list or array with int"), (np.ones((2, 2)), "ndarray")],
 )
-def test_what_has_no_records_is_refused(records: Any, got: str, model: scoring.Model) -> None:
+def test_a_type_without_records_is_refused(records: Any, got: str, model: scoring.Model) -> None:
     with pytest.raises(TypeError, match=rf"^records: got .*{got}, expected "):
         list(model.score(records))
 
@@ -400,7 +400,7 @@ def test_an_archive_as_a_frame(archive: Path, model: scoring.Model, settings: sc
     assert (len(empty), list(empty.columns)) == (0, list(frame.columns))
 
 
-def test_results_show_themselves(
+def test_results_are_one_line_and_a_table(
     labelled: pd.DataFrame, model: scoring.Model, settings: scoring.Settings
 ) -> None:
     """In one line, not with all of their predictions, and as tables in a notebook."""
@@ -413,10 +413,10 @@ def test_results_show_themselves(
     )
     assert repr(evaluated.evaluation).startswith("<Evaluation of 60 records")
     assert repr(compared) == f"<Comparisons of {model.name} with {model.name}, on 60 labelled records>"
-    assert repr(measured).startswith(f"<DriftOutcome of 60 records from those of {model.name}: ")
+    assert repr(measured).startswith(f"<DriftOutcome of 60 records from the training data of {model.name}: ")
     unlabelled = few.assign(quality=few["quality"].where(few.index < 40))
     suggested = scoring.suggest(unlabelled, model=model, count=3, settings=settings)
-    assert re.fullmatch(r"<SuggestOutcome of \d of 20 records without a label>", repr(suggested))
+    assert re.fullmatch(r"<SuggestOutcome with \d of 20 unlabelled records>", repr(suggested))
     assert suggested.to_frame()["rank"].tolist() == list(range(1, len(suggested.suggestions) + 1))
     for result in (evaluated, compared, measured, suggested, model.policy()):
         html = result._repr_html_()

@@ -49,7 +49,7 @@ print(json.dumps(outside))
 
 
 def core_distributions() -> set[str]:
-    """What installing the project without extras installs."""
+    """Distributions that the project installs without extras."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     found: set[str] = set()
     left = [Requirement(text) for text in project["dependencies"]]
@@ -64,7 +64,7 @@ def core_distributions() -> set[str]:
 
 
 def test_the_core_is_small() -> None:
-    """`make smoke` counts and weighs what is installed."""
+    """`make smoke` checks the number and the size of the installed packages."""
     assert len(core_distributions()) + 1 <= 30
 
 

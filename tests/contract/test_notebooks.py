@@ -54,7 +54,7 @@ def test_a_cell_that_fails_is_an_error() -> None:
         run(notebook_of("1 / 0"))
 
 
-def test_outputs_that_tell_of_the_machine_are_found() -> None:
+def test_outputs_that_reveal_the_machine_are_found() -> None:
     notebook = notebook_of("home")
     text = "in /home/me/news, models:/scoring/1 and https://gulls.example/home/a"
     notebook.cells[0].outputs = [nbformat.v4.new_output("stream", text=text)]

@@ -68,7 +68,7 @@ def test_a_store_that_needs_a_package_says_which() -> None:
 
 
 def test_a_password_in_an_address_is_refused() -> None:
-    with pytest.raises(ScoringError, match=r"^ftp://\*\*\*: got a password in an address") as raised:
+    with pytest.raises(ScoringError, match=r"^ftp://\*\*\*: got credentials in a URL") as raised:
         absolute("ftp://me:hidden@news.example/a.md")
     assert "hidden" not in str(raised.value)
 

@@ -1,4 +1,4 @@
-"""The code that a logged model has: enough to score with, and no other code is run in its place silently."""
+"""A logged model contains the code that it needs to score, and warns if other code runs in its place."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def logged(registry_template: Registry) -> Path:
     return resolve_model(store, f"runs:/{registry_template.small}").parents[1]
 
 
-def test_the_upload_has_what_scores_and_no_more(logged: Path) -> None:
+def test_the_upload_has_only_the_code_that_scores(logged: Path) -> None:
     files = [path for path in logged.rglob("*") if path.is_file()]
     own = [path for path in files if logged / "artifacts" not in path.parents]
     assert sum(path.stat().st_size for path in own) < MAX_BYTES
@@ -83,7 +83,7 @@ def test_it_scores_from_its_own_code_and_other_code_is_reported(
     first, second, (third,) = outcome["warnings"]
     assert first == second == []
     assert third.startswith(f"{other}: logged with the code of scoring ")
-    assert f"this process runs other code, from {same}/code/scoring (1 of " in third
+    assert f"this process has imported other code from {same}/code/scoring (1 of " in third
     assert "model/scorer.py" in third
     assert {file for file in outcome["files"] if not file.startswith(f"{same}/code/scoring/")} == set()
     (score,) = saved.scorer.score([decode_json(json.dumps(RECORD).encode(), "-", 1)])

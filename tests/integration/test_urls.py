@@ -249,11 +249,11 @@ def test_a_model_is_trained_from_a_url_to_a_url(
         (("score", "s3://news", "--changed-since", "HEAD"), "s3://news: --changed-since needs a local path"),
         (("train", "news", "--output", "https://news.example/model"), "a web server is read-only"),
         (("evaluate", "news", "--output", "https://news.example/model"), "a web server is read-only"),
-        (("score", "s3://me:hidden@news/a.md"), "s3://***: got a password in an address"),
+        (("score", "s3://me:hidden@news/a.md"), "s3://***: got credentials in a URL"),
         (("score", "gs://news/a.md"), "pip install 'news-scoring[remote]' gcsfs"),
     ],
 )
-def test_what_a_url_cannot_do_is_refused_before_any_work(arguments: tuple[str, ...], message: str) -> None:
+def test_a_url_where_a_local_path_is_needed_is_refused(arguments: tuple[str, ...], message: str) -> None:
     done = run(*arguments, code=2)
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
@@ -349,7 +349,7 @@ def test_s3_checks_the_version_with_the_write(bucket: str, monkeypatch: pytest.M
         ),
     ],
 )
-def test_writes_that_cannot_be_are_refused(arguments: tuple[str, ...], message: str) -> None:
+def test_writes_to_urls_that_cannot_be_written_are_refused(arguments: tuple[str, ...], message: str) -> None:
     Path("news").mkdir()
     done = run(*arguments, code=2)
     assert message in done.stderr

@@ -118,7 +118,7 @@ def test_named_files_and_globs(news: Path, stored: Callable[[Path], str]) -> Non
     ]
 
 
-def test_what_is_not_there_is_a_fault(news: Path, stored: Callable[[Path], str]) -> None:
+def test_a_missing_path_is_a_fault(news: Path, stored: Callable[[Path], str]) -> None:
     url = stored(news)
     with pytest.raises(RecordError) as raised:
         expand([f"{url}/none.md", f"{url}/z*.md", f"{url}/deep.md/none"])
@@ -129,7 +129,7 @@ def test_what_is_not_there_is_a_fault(news: Path, stored: Callable[[Path], str])
     ]
 
 
-def test_a_store_is_asked_again(news: Path, stored: Callable[[Path], str]) -> None:
+def test_a_changed_remote_file_is_copied_again(news: Path, stored: Callable[[Path], str]) -> None:
     url = stored(news)
     assert read(f"{url}/deep")[0][0][1] == "C"
     fs, path = fsspec.core.url_to_fs(url)
@@ -218,7 +218,7 @@ def test_feeds_and_pages_of_a_web_server(tmp_path: Path) -> None:
     ],
 )
 def test_credentials_in_addresses_are_refused_and_not_shown(url: str) -> None:
-    with pytest.raises(ScoringError, match=r"://\*\*\*: got a password in an address") as raised:
+    with pytest.raises(ScoringError, match=r"://\*\*\*: got credentials in a URL") as raised:
         expand([url])
     assert "hidden" not in str(raised.value)
 
@@ -227,7 +227,7 @@ def test_without_fsspec_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "fsspec", None)
     with pytest.raises(ScoringError) as raised:
         expand(["s3://news/a.md"])
-    needs = "addresses such as s3://BUCKET need fsspec"
+    needs = "URLs such as s3://BUCKET need fsspec"
     assert str(raised.value) == f"s3://news/a.md: {needs}: pip install 'news-scoring[remote]'"
 
 

@@ -300,7 +300,7 @@ def test_columns_of_fit_are_needed_by_name(fitted: dict[str, Any], records: pd.D
 def test_columns_may_be_named_by_a_field_map(
     kind: str, fitted: dict[str, Any], labelled: pd.DataFrame
 ) -> None:
-    """Other labels are found by it too; of the labels, none is needed to predict."""
+    """It names the other labels too; no label is needed to predict."""
     named = labelled.rename(columns=KEYS).assign(published=None)
     earlier, later = (KINDS[kind](rows_of(named[rows])) for rows in (slice(150), slice(150, None)))
     estimator = HeatRegressor(CONFIG, fields=FIELDS).fit(earlier, labelled["heat"][:150])

@@ -70,9 +70,7 @@ def test_name_and_id_of_an_experiment_have_to_agree(
 
 @pytest.mark.parametrize("wrong", ["77", "news"])
 def test_an_absent_experiment_is_refused(store: Store, client: Any, wrong: str) -> None:
-    with pytest.raises(
-        TrackingError, match=f"experiment_id: got '{wrong}', expected the id of an experiment"
-    ):
+    with pytest.raises(TrackingError, match=f"there is no experiment with the id '{wrong}'"):
         with_experiment(settings_of(store, experiment_id=wrong))
 
 
@@ -92,7 +90,7 @@ def test_an_existing_run_receives_the_training(
     assert len(client.search_runs([news])) == 1
     (model,) = client.search_logged_models([news])
     assert model.source_run_id == started.info.run_id
-    with pytest.raises(TrackingError, match=r"run_id: run \w+ has ended \(FINISHED\): start another one"):
+    with pytest.raises(TrackingError, match=r"run_id: run \w+ has ended \(FINISHED\): start another run"):
         log(make_run, store, settings=settings_of(store))
     settings = settings_of(store)
     assert with_experiment(settings, has_own_runs=True) == settings  # a promotion logs no results into it
@@ -106,13 +104,13 @@ def test_a_run_that_cannot_receive_anything_is_refused(
             log(make_run, store, settings=settings_of(store, run_id=run_id, **given))
 
     run_id = client.create_run(news).info.run_id
-    refused("0" * 32, "got '0+', expected a run there")
-    refused("no id", "got 'no id', expected a run there")
+    refused("0" * 32, "there is no run '0+'")
+    refused("no id", "there is no run 'no id'")
     refused(run_id, "run .* is in experiment 'news', not in 'other'", experiment="other")
     client.set_tag(run_id, "upload_id", "of another")
-    refused(run_id, "run .* has the results of another command")
+    refused(run_id, "run .* already has the results of another command")
     client.delete_run(run_id)
-    refused(run_id, "got '.*', expected a run there")
+    refused(run_id, "there is no run '.*'")
     assert client.search_runs([news]) == []
 
 
@@ -162,6 +160,6 @@ def test_the_interval_of_the_load_is_a_time(
         log(make_run, store, settings=settings_of(store, system_metrics=True))
 
 
-def test_nothing_is_asked_of_the_store_without_ids(store: Store) -> None:
+def test_the_store_is_not_queried_without_ids(store: Store) -> None:
     settings = load_settings(home=store.home, tracking_uri="http://127.0.0.1:9", run_name="any")
     assert with_experiment(settings) is settings

@@ -35,12 +35,12 @@ def test_an_earlier_name_stays_as_it_is(name: str) -> None:
     assert own_name(name) == name
 
 
-def test_ten_metrics_stand_without_a_group() -> None:
+def test_ten_metrics_have_no_group() -> None:
     assert len(HEADLINES) == 10
     assert {*GATE_HEADLINES, *DEFAULT_FIGURES.values()} < set(HEADLINES) < set(MEANINGS)
     assert {name for name in MEANINGS if "/" not in store_name(name)} == set(HEADLINES)
 
 
-def test_the_curves_of_a_training_are_no_results() -> None:
+def test_the_curves_of_a_training_are_not_results() -> None:
     metrics = {"quality/r2": 0.5, "system/cpu_utilization_percentage": 80.0, "boosting/heat/training_l1": 1.0}
     assert own_names(metrics) == {"quality_r2": 0.5}

@@ -77,7 +77,7 @@ def _matches(folder: str, pattern: str) -> Iterable[str]:
 
 
 def _nearest(folder: str) -> str | None:
-    """The folder with a field map, up to the working folder; of a remote file, its own if it has one."""
+    """The nearest folder with a field map, up to the working folder; for a remote file, only its own."""
     if is_remote(folder):
         from scoring.storage.remote_copies import has_copy
 

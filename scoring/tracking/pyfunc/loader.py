@@ -1,6 +1,6 @@
 """The file that MLflow runs to load the model: it is copied beside the saved model and run from there.
 
-It imports public names alone, so that a model that was logged today loads with later versions.
+It imports only public names, so that a model logged today loads with later versions.
 """
 
 import warnings
@@ -26,9 +26,9 @@ def _warn_of_other_code() -> None:
     if changed:
         version = (mlflow.models.Model.load(str(_FOLDER)).metadata or {}).get("scoring_version", "unknown")
         warnings.warn(
-            f"{_FOLDER}: logged with the code of scoring {version}, but this process runs other code, from "
-            f"{running} ({len(changed)} of {len(files)} files differ, as {min(changed)}): scores may differ "
-            "from those of its own code; load the model first in a process of its own",
+            f"{_FOLDER}: logged with the code of scoring {version}, but this process has imported other code "
+            f"from {running} ({len(changed)} of {len(files)} files differ, such as {min(changed)}): scores "
+            "may differ; to use the model's own code, load it in a new process before importing scoring",
             stacklevel=2,
         )
 

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(__file__).parents[2]
 VERSION = "scoring_version"
-"""Name in the metadata of a logged model of the version whose code it has."""
+"""Metadata key of a logged model for the version of its code."""
 SERVED_MODEL = Path(__file__).with_name("loader.py")
-# What scores no records: whole packages, and parts of the readers. The upload is without them.
+# Not needed to score records, so not logged: whole packages, and parts of the readers.
 _LEFT_OUT = frozenset(
     {
         *("api", "audit", "cli", "deployment", "distributed", "inbox", "labels", "plots"),
@@ -173,7 +173,7 @@ def signature(interface: ModelInterface = ModelInterface()) -> ModelSignature:  
     else:
         names = {key.partition(".")[0] for key in field_map.keys} | {"path"}
         inputs = [types.ColSpec(anything, name, required=False) for name in sorted(names)]
-    # Whole numbers are doubles, which alone can be missing: Spark takes the types from here.
+    # Whole numbers are doubles, so that they can be missing: Spark takes the types from here.
     kinds = {"str": "string", "int": "double", "float": "double", "bool": "boolean"}
     texts = types.schema.Array(types.DataType.string)
     present = score_fields(interface.targets)
