@@ -148,13 +148,13 @@ def learn_sections(archives: Iterable[Sequence[tuple[str, ...]]]) -> SectionRule
 
 def _section_topics(archive: Sequence[Topics], elsewhere: Mapping[str, int]) -> set[str]:
     """Topics that maximize the records with exactly one of them, minus a cost for each topic."""
-    chosen = _add_topics(archive, set(), elsewhere, barred=frozenset())
+    chosen = _add_topics(archive, set(), elsewhere, excluded=frozenset())
     best = _value(archive, chosen)
     is_improved = True
     while is_improved:
         is_improved = False
         for topic in sorted(chosen):
-            alternative = _add_topics(archive, chosen - {topic}, elsewhere, barred=frozenset({topic}))
+            alternative = _add_topics(archive, chosen - {topic}, elsewhere, excluded=frozenset({topic}))
             if (value := _value(archive, alternative)) > best:
                 chosen, best, is_improved = alternative, value, True
                 break
@@ -170,7 +170,7 @@ def _cost(archive: Sequence[Topics]) -> float:
 
 
 def _add_topics(
-    archive: Sequence[Topics], chosen: set[str], elsewhere: Mapping[str, int], *, barred: Topics
+    archive: Sequence[Topics], chosen: set[str], elsewhere: Mapping[str, int], *, excluded: Topics
 ) -> set[str]:
     """Add the topic with the largest gain in records with exactly one, until no gain exceeds the cost."""
     chosen = set(chosen)
@@ -179,7 +179,7 @@ def _add_topics(
         for topics in archive:
             n_chosen = len(chosen & topics)
             if n_chosen < 2:
-                for topic in topics - chosen - barred:
+                for topic in topics - chosen - excluded:
                     gains[topic] += 1 if n_chosen == 0 else -1
         best_gain = max(gains.values(), default=0)
         if best_gain <= _cost(archive):

@@ -218,10 +218,10 @@ def _hottest(rows: Sequence[Row]) -> Row:
         if row.score is None:
             return False, 0.0
         if row.score.heat is None:
-            worth = row.score.published_probability if row.score.quality is None else row.score.quality
+            sort_value = row.score.published_probability if row.score.quality is None else row.score.quality
         else:
-            worth = row.score.heat_expected if has_one_scale else row.score.lead_probability
-        return is_leading(row.score), worth or 0.0
+            sort_value = row.score.heat_expected if has_one_scale else row.score.lead_probability
+        return is_leading(row.score), sort_value or 0.0
 
     return max(rows, key=rank)
 

@@ -40,7 +40,7 @@ def summed_kernel(rows: Floats, others: Floats, weights: Floats, rate: float) ->
     return np.concatenate(blocks) if blocks else np.zeros(0)
 
 
-def herd(
+def herding(
     X: Floats,
     mean: Floats,
     known: Floats,

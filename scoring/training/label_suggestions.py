@@ -21,7 +21,7 @@ from scoring.features.table import FeatureTable, Floats
 from scoring.model.quality import QualityModel
 from scoring.training.config import SectionConfig
 from scoring.training.design_matrix import HINGED_NAMES
-from scoring.training.kernel_herding import Rows, herd, kernel, summed_kernel
+from scoring.training.kernel_herding import Rows, herding, kernel, summed_kernel
 from scoring.training.section_effects import MIN_SEEN, Candidates, Effect, distinguishable
 from scoring.training.suggestion_reasons import KindCounts, ReasonFinder
 
@@ -202,8 +202,8 @@ class _Section:
         """
         n_labels = self.n_learned + n_taken
         is_first = self.is_unknown and n_labels < config.min_records
-        worth = self.n_unlabelled * self.half_width / (n_labels + 1)
-        return not is_first, -worth, self.name
+        expected_gain = self.n_unlabelled * self.half_width / (n_labels + 1)
+        return not is_first, -expected_gain, self.name
 
     def suggestions(self, stories: Rows, count: int, config: SectionConfig) -> Iterator[LabelSuggestion]:
         """Suggestions of this section, the most useful first."""
@@ -219,7 +219,7 @@ class _Section:
         to_known = summed_kernel(X, Z, np.full(len(Z), self.n_labelled / max(len(Z), 1)), RATE)
         to_known += summed_kernel(X, X, learned, RATE)
         has_labelled_story = np.isin(stories[self.unlabelled], stories[self.labelled])
-        chosen = herd(
+        chosen = herding(
             X,
             (to_unlabelled + to_known) / (self.n_unlabelled + n_known),
             to_known,

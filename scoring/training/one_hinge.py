@@ -35,15 +35,17 @@ def one_hinge(hinges: Sequence[tuple[float, float]], lengths: Floats) -> tuple[f
     directions = {points > 0 for _, points in hinges if points}
     if len(directions) == 1:
         return slope, at
-    worth = sum((points * np.maximum(lengths - knot, 0.0) for knot, points in hinges), np.zeros(len(lengths)))
+    total_points = sum(
+        (points * np.maximum(lengths - knot, 0.0) for knot, points in hinges), np.zeros(len(lengths))
+    )
     knots = sorted(knot for knot, points in hinges if points)
-    best, least = (0.0, 0.0), float(worth @ worth)
+    best, least = (0.0, 0.0), float(total_points @ total_points)
     for knot in [*knots, at] if knots and at > knots[0] else knots:
         beyond = np.maximum(lengths - knot, 0.0)
         size = float(beyond @ beyond)
         if size:
-            points = float(beyond @ worth) / size
-            error = float(np.sum((worth - points * beyond) ** 2))
+            points = float(beyond @ total_points) / size
+            error = float(np.sum((total_points - points * beyond) ** 2))
             if error < least and abs(points) > 1e-9:
                 best, least = (points, knot), error
     return best

@@ -17,7 +17,7 @@ from scoring.training.change_search import MIN_RECORDS, Segment
 from scoring.training.config import ModelConfig
 from scoring.training.design_matrix import DesignMatrix
 from scoring.training.one_hinge import one_hinge
-from scoring.training.section_effects import MIN_PAID_RATIO
+from scoring.training.section_effects import MIN_EFFECT_RATIO
 from scoring.training.section_plan import MIN_SCALE
 from scoring.training.story_changes import story_changes
 from scoring.training.training_set import TrainingSet
@@ -98,7 +98,7 @@ def quality_change(
     start, row, end = rows
     part = records.take(np.arange(row, end) if is_newer else np.arange(start, row))
     y = records.labels.quality[start:end]
-    min_points = max(MIN_PAID_RATIO * float(y.std()), LABEL_STEP)
+    min_points = max(MIN_EFFECT_RATIO * float(y.std()), LABEL_STEP)
     effects = changed_effects(base, policy, part.table, min_points, is_newer=is_newer)
     since: datetime = records.moments[row].item().replace(tzinfo=UTC)
     return PolicyChange(section, "quality", since, row - start, end - row, effects)

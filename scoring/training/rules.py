@@ -22,7 +22,7 @@ from scoring.model.section_policy import LABEL_STEP
 from scoring.training.cascade import CascadeLabels
 from scoring.training.label_step import label_step
 from scoring.training.one_hinge import one_hinge
-from scoring.training.section_effects import MIN_PAID_RATIO
+from scoring.training.section_effects import MIN_EFFECT_RATIO
 from scoring.training.story_policy import BonusRule, fit_bonus, fit_threshold
 from scoring.training.training_set import TrainingSet
 
@@ -81,7 +81,7 @@ def _quality_rules(training: TrainingSet, model: QualityModel) -> tuple[Rule, ..
     table, y = training.table, training.labels.quality
     policy = model.policies.get(str(table.text("topic_section")[0]))
     rubric = policy.rubric(model.rubric) if policy else model.rubric
-    min_points = max(MIN_PAID_RATIO * float(y.std()), LABEL_STEP)
+    min_points = max(MIN_EFFECT_RATIO * float(y.std()), LABEL_STEP)
     is_free = y > rubric.floor_  # a label at the floor is only an upper bound of the points
     table, residual = table.take(is_free), (y - model.estimate(table)[0])[is_free]
     rules = []
@@ -112,12 +112,14 @@ def _length_rules(table: FeatureTable, residual: Floats, rubric: Rubric, min_poi
         slope, knot = one_hinge(hinges, lengths)
         if not slope:
             continue
-        worth = sum((points * np.maximum(lengths - at, 0.0) for at, points in hinges), np.zeros(len(table)))
+        length_points = sum(
+            (points * np.maximum(lengths - at, 0.0) for at, points in hinges), np.zeros(len(table))
+        )
         beyond = np.maximum(lengths - knot, 0.0)
         rows = beyond > 0
         if rows.sum() < MIN_RECORDS or abs(slope) * np.percentile(beyond[rows], 90) < min_points:
             continue
-        partial, middle = worth + residual, float(max(np.median(beyond[rows]), 1.0))
+        partial, middle = length_points + residual, float(max(np.median(beyond[rows]), 1.0))
         far = beyond >= middle
         low, high = median_interval(partial[far] / beyond[far], LABEL_STEP / middle)
         low, high, most = min(low, slope), max(high, slope), abs(slope) * float(beyond.max())
@@ -125,8 +127,8 @@ def _length_rules(table: FeatureTable, residual: Floats, rubric: Rubric, min_poi
         knots = np.arange(max(knot - MAX_KNOT_STEPS, 0.0), knot + MAX_KNOT_STEPS + 1)
 
         def knot_errors(knot: float) -> Floats:
-            worth = slope * np.maximum(lengths - knot, 0.0)  # noqa: B023 -- called in this iteration
-            return np.abs(partial - worth)  # noqa: B023 -- as above
+            length_points = slope * np.maximum(lengths - knot, 0.0)  # noqa: B023 -- called in this iteration
+            return np.abs(partial - length_points)  # noqa: B023 -- as above
 
         likely = [*_as_good_as_best(knots.tolist(), knot_errors), knot]
         step = float(np.ceil(2 * LABEL_STEP / abs(slope)))  # characters per point
@@ -187,7 +189,7 @@ def _class_rules(
         if count >= MIN_RECORDS:
             rows = np.array([points in row.values() for row in rounded])
             low, high = median_interval(points + residual[rows], min_points)
-            names = Counter(name for row in rounded for name, worth in row.items() if worth == points)
+            names = Counter(name for row in rounded for name, value in row.items() if value == points)
             ranked = sorted(names, key=lambda name: (-names[name], name))
             frequent = tuple(ranked[:MAX_NAMES])
             name = f"{kind} {points:+d}"

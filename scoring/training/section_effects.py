@@ -19,7 +19,7 @@ Kind = Literal["intercept", "shared", "number", "moved knot", "knot", "provider"
 Effect = tuple[Kind, str, float]
 """Kind of an effect, column or level, and knot in characters (0 if it has none)."""
 
-MIN_PAID_RATIO = 0.03  # of the labels' standard deviation; smaller effects of the shared policy are ignored
+MIN_EFFECT_RATIO = 0.03  # of the labels' standard deviation; smaller effects of the shared policy are ignored
 KNOT_STEP = 5  # characters between possible knots
 MIN_SEEN = 2  # records that must have a value for it to count as known
 NAMED_SUPPORT = 0.6  # relative price of a topic's effect up to the points of a named topic
@@ -55,12 +55,12 @@ class Candidates:
             (("shared", "", 0.0), support, np.inf),
         ]
         if config.design == "difference":
-            min_paid = MIN_PAID_RATIO * deviation
+            min_effect = MIN_EFFECT_RATIO * deviation
             for name in ADDITIVE_NAMES:
-                is_paid = abs(shared.numbers_.get(name, 0.0)) >= min_paid
+                is_paid = abs(shared.numbers_.get(name, 0.0)) >= min_effect
                 priced.append((("number", name, 0.0), support if is_paid else own_support, np.inf))
             for name in HINGED_NAMES:
-                priced += _priced_knots(name, table.number(name), shared, config, min_paid)
+                priced += _priced_knots(name, table.number(name), shared, config, min_effect)
             providers = Counter(filter(None, table.text("provider_domain")))
             topics = Counter(topic for row in table.topics for topic in set(row))
             for domain, count in sorted(providers.items()):
@@ -99,13 +99,13 @@ class Candidates:
 
 
 def _priced_knots(
-    name: str, lengths: Floats, shared: Rubric, config: SectionConfig, min_paid: float
+    name: str, lengths: Floats, shared: Rubric, config: SectionConfig, min_effect: float
 ) -> list[tuple[Effect, float, float]]:
     """Candidate effects of a length: the shared knot moved, and additional knots."""
     low, high = np.percentile(lengths, [5, 95])
     knots = np.arange(KNOT_STEP * np.floor(low / KNOT_STEP), high, KNOT_STEP).tolist()
     slope = sum(points for _, points in shared.hinges_.get(name, ()))
-    is_paid = name in shared.knots and abs(slope) * (high - low) >= min_paid
+    is_paid = name in shared.knots and abs(slope) * (high - low) >= min_effect
     moved: list[tuple[Effect, float, float]] = [
         (("moved knot", name, knot), config.support, np.inf)
         for knot in knots
