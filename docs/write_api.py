@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 INTRODUCTION = """\
 # Python API
 
-Written by `make docs` from the docstrings; a test holds the two together. [python.md](python.md) shows the
+Written by `make docs` from the docstrings; a test checks that the two agree. [python.md](python.md) shows the
 functions in use, and the notebooks [train-and-explain](notebooks/train-and-explain.ipynb) and
 [compare-and-promote](notebooks/compare-and-promote.ipynb) show whole sessions.
 """

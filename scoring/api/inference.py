@@ -68,8 +68,8 @@ def extract_features(
     model : str, path-like or Model, optional
         Model whose section rule is used. Default: the section is the first topic of a record.
     as_of : datetime, timedelta, str or None
-        Coverage newer than this moment (aware UTC), or than this age of the record, is ignored; as text, such
-        as ``2021-03-04`` or ``published+6h``. None uses records as they are.
+        Coverage newer than this moment (aware UTC), or than this age of the record, is ignored. May be text,
+        such as ``2021-03-04`` or ``published+6h``. None uses records as they are.
     on_error : {"raise", "warn"} or callable, optional
         As in :func:`read_records`. Default: ``"raise"``. For a frame, the default is to give the reason in
         the column ``error``, with null features.
@@ -144,8 +144,8 @@ def score(
     model : Model, str or path-like, optional
         As in :func:`load_model`; a loaded model is not loaded again.
     as_of : datetime, timedelta, str or None
-        Coverage newer than this moment (aware UTC), or than this age of the record, is ignored; as text, such
-        as ``2021-03-04`` or ``published+6h``. None uses records as they are.
+        Coverage newer than this moment (aware UTC), or than this age of the record, is ignored. May be text,
+        such as ``2021-03-04`` or ``published+6h``. None uses records as they are.
     on_error : {"raise", "warn"} or callable, optional
         As in :func:`read_records`. Default: ``"raise"``. For a frame, the default is to give the reason in
         the column ``error``, and to score the other records.

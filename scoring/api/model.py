@@ -88,8 +88,8 @@ class Model:
         records : DataFrame, path, document, mapping, or iterable of these
             A pandas, Polars or Arrow frame, one record per row; or any input of :func:`scoring.read_records`.
         as_of : datetime, timedelta, str or None
-            Coverage newer than this moment (aware UTC), or than this age of the record, is ignored; as text,
-            such as ``2021-03-04`` or ``published+6h``. None uses records as they are.
+            Coverage newer than this moment (aware UTC), or than this age of the record, is ignored. May be
+            text, such as ``2021-03-04`` or ``published+6h``. None uses records as they are.
         on_error : {"raise", "warn"} or callable, optional
             As in :func:`scoring.read_records`. Default: ``"raise"``. For a frame, the default is to give the
             reason in the column ``error``, and to score the other records.
@@ -193,8 +193,8 @@ class Model:
         Returns
         -------
         list of PolicyLine
-            Rules, each with the 95 % interval of its number and the number of labelled records that it is
-            based on; with ``to_frame``.
+            Rules, each with the 95 % interval of its value and the number of labelled records that it is
+            based on. The list has ``to_frame``.
 
         Raises
         ------
