@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+_WITHOUT = "remove the setting ('scoring config' shows where it is from)"
 _OPEN = ("RUNNING", "SCHEDULED")
 UPLOAD_TAG = "upload_id"
 """Tag of a run with the id of the staged run that was uploaded to it."""
@@ -184,15 +185,14 @@ def _open_run(client: MlflowClient, store: Store, run_id: str) -> Run:
             raise
         run = None
     if run is None or run.info.lifecycle_stage == "deleted":
-        raise TrackingError(f"{store}: run_id: there is no run {run_id!r}: start one, or unset MLFLOW_RUN_ID")
+        raise TrackingError(f"{store}: run_id: there is no run {run_id!r}: start one, or {_WITHOUT}")
     if run.info.status not in _OPEN:
         raise TrackingError(
-            f"{store}: run_id: run {run_id} has ended ({run.info.status}): start another run, or unset "
-            "MLFLOW_RUN_ID"
+            f"{store}: run_id: run {run_id} has ended ({run.info.status}): start another run, or {_WITHOUT}"
         )
     if UPLOAD_TAG in run.data.tags:
         raise TrackingError(
             f"{store}: run_id: run {run_id} already has the results of another command: start another run, "
-            "or unset MLFLOW_RUN_ID"
+            f"or {_WITHOUT}"
         )
     return run

@@ -48,7 +48,7 @@ def verdict(evaluation: Evaluation) -> str:
     if figure.value >= value or not value:
         return f"{text}: not better than the baseline {best} ({value:.3g})."
     gain = 100 * (1 - figure.value / value)
-    return f"{text}: {gain:.0f} % less than that of the best baseline, {best} ({value:.3g})."
+    return f"{text}: {gain:.0f} % lower than the best baseline, {best} ({value:.3g})."
 
 
 def _table(evaluation: Evaluation) -> Iterator[str]:

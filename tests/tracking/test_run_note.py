@@ -26,7 +26,7 @@ def evaluation(figures: dict[str, Figure], baselines: dict[str, dict[str, float]
         (
             {"heat_mae": Figure(3.0), "published_brier": Figure(0.03)},
             {"global median": {"heat_mae": 9.0, "published_brier": 0.06}},
-            "`published_brier` is 0.03 on 1,200 records: 50 % less than that of the best baseline, "
+            "`published_brier` is 0.03 on 1,200 records: 50 % lower than the best baseline, "
             "global median (0.06).",
         ),
         (
