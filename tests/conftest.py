@@ -67,14 +67,20 @@ Run = TypeVar("Run", bound=EvaluationRun)
 
 
 @pytest.fixture(autouse=True)
-def clean_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def clean_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Keep the settings of the person who runs the tests, and the folder they stand in, out of each test."""
-    for name in os.environ:
-        if name.startswith(("SCORING_", "MLFLOW_")):
-            monkeypatch.delenv(name)
+    for name in _settings():
+        monkeypatch.delenv(name)
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "110")
     monkeypatch.chdir(tmp_path)
+    yield
+    for name in _settings():  # MLflow's set_experiment leaves a variable
+        del os.environ[name]
+
+
+def _settings() -> list[str]:
+    return [name for name in os.environ if name.startswith(("SCORING_", "MLFLOW_"))]
 
 
 @pytest.fixture(autouse=True)

@@ -184,12 +184,6 @@ def _rows_in(items: Iterable[Mapping[str, Any] | Document]) -> Iterator[Row | Do
         yield item if isinstance(item, Document) else row_of(item, number)
 
 
-def paths_of(paths: PathLike | Iterable[PathLike]) -> list[str]:
-    if isinstance(paths, str | os.PathLike):
-        return [name_of(paths)]
-    return [name_of(path) for path in paths]
-
-
 class Warnings:
     """A reporter that gives Python warnings, logs notes at level INFO, and ignores progress."""
 

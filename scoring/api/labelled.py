@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -14,10 +13,10 @@ from scoring.api.inputs import (
     PathLike,
     Warnings,
     fault_handler,
-    paths_of,
     source_of,
 )
 from scoring.api.model import Model, spec_of
+from scoring.errors import FeatureError
 from scoring.features.as_of import AsOf, checked_as_of
 from scoring.settings import Settings, load_settings
 
@@ -33,13 +32,14 @@ if TYPE_CHECKING:
     from scoring.workflows.validate import Validation
 
 
-def validate(paths: PathLike | Iterable[PathLike]) -> Validation:
+def validate(records: LabelledRecords) -> Validation:
     """Find all faults of records.
 
     Parameters
     ----------
-    paths : path or iterable of paths
-        Folders, Markdown files, files of JSON lines.
+    records : DataFrame, path, document, mapping, or iterable of these
+        A pandas, Polars or Arrow frame, one record per row; folders and files; or mappings with the field
+        names of the front matter.
 
     Returns
     -------
@@ -53,7 +53,8 @@ def validate(paths: PathLike | Iterable[PathLike]) -> Validation:
     """
     from scoring.workflows.validate import validate as workflow
 
-    return workflow(paths_of(paths))
+    paths, stdin = source_of(records)
+    return workflow(paths, stdin=stdin)
 
 
 def train(
@@ -128,7 +129,7 @@ def evaluate(
     *,
     model: PathLike | Model | None = None,
     as_of: AsOf | str = None,
-    since: datetime | None = None,
+    since: datetime | str | None = None,
     output: PathLike | None = None,
     tracked: bool = True,
     now: datetime | None = None,
@@ -146,8 +147,8 @@ def evaluate(
         As in :func:`score`.
     as_of : datetime, timedelta, str or None
         As in :func:`score`; the labels are the final labels.
-    since : datetime, optional
-        Only records published at or after this time (aware UTC).
+    since : datetime or str, optional
+        Only records published at or after this time (aware), such as ``"2021-03-04"``.
     output : path-like, optional
         Folder for the report, the metrics and the predictions.
     tracked : bool
@@ -179,7 +180,7 @@ def evaluate(
         settings=settings or load_settings(),
         now=now or datetime.now(UTC),
         as_of=checked_as_of(as_of),
-        since=since,
+        since=_time("since", since),
         output=None if output is None else Path(output),
         is_tracked=tracked,
         stdin=stdin,
@@ -424,6 +425,13 @@ def suggest(
         on_fault=fault_handler(on_error),
         reporter=Warnings(),
     )
+
+
+def _time(name: str, value: datetime | str | None) -> datetime | None:
+    checked = checked_as_of(value, name)
+    if isinstance(checked, timedelta):
+        raise FeatureError(f"{name}: got {value!r}, expected a time such as 2021-03-04")
+    return checked
 
 
 def _named(model: PathLike | Model) -> str | SavedModel:

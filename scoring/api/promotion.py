@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from scoring.api.inputs import LabelledRecords, OnError, PathLike, Warnings, fault_handler, source_of
+from scoring.api.model import Model, spec_of
+from scoring.errors import ModelError
 from scoring.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from scoring.workflows.promote import PromoteOutcome
+    from scoring.workflows.train import TrainOutcome
 
 
 def promote(
-    model: PathLike,
+    model: PathLike | TrainOutcome,
     *,
     on: LabelledRecords = (),
     dry_run: bool = False,
@@ -30,9 +32,9 @@ def promote(
 
     Parameters
     ----------
-    model : str or path-like
-        The challenger: a run's id, ``runs:/ID``, ``models:/NAME/VERSION``, a model folder, or ``shipped``. It
-        is registered if it has no version yet.
+    model : str, path-like or TrainOutcome
+        The challenger: a run's id, ``runs:/ID``, ``models:/NAME/VERSION``, a model folder, ``shipped``, or
+        the result of a logged training. It is registered if it has no version yet.
     on : DataFrame, path, document, mapping, or iterable of these
         Labelled records to compare on, as in :func:`train`; later than the training records of both models.
         Default: the held-out records of both runs.
@@ -67,7 +69,7 @@ def promote(
 
     paths, stdin = source_of(on)
     return workflow(
-        os.fspath(model),
+        _named(model),
         on=paths,
         reason=reason,
         is_dry_run=dry_run,
@@ -77,3 +79,17 @@ def promote(
         on_fault=fault_handler(on_error),
         reporter=Warnings(),
     )
+
+
+def _named(model: PathLike | TrainOutcome) -> str:
+    from scoring.workflows.train import TrainOutcome
+
+    if isinstance(model, TrainOutcome):
+        if model.run_id is None:
+            raise ModelError("model: got a training that is not logged: train it with tracked=True")
+        return model.run_id
+    if isinstance(model, Model):
+        raise TypeError(
+            f"model: got the loaded model {model.name}, expected the name of its run, version or folder"
+        )
+    return spec_of(model)

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from scoring.errors import ModelError, shown
+from scoring.errors import ModelError, ScoringError, shown
 from scoring.model.targets import TARGETS, Targets
 from scoring.records.field_maps.field_map import FieldMap
 from scoring.storage.atomic_folder import replace_folder
@@ -247,12 +247,23 @@ def write_files(
         if (url := url_of(folder)) is not None:
             if admit is not None:
                 admit()
-            for name in sorted(contents, key=lambda name: (name == MANIFEST, name)):
-                write_remote(f"{url.rstrip('/')}/{name}", contents[name])
+            _write_remote(url.rstrip("/"), contents)
             return
         replace_folder(folder, contents, ours=FILES, admit=admit)
     except OSError as error:
         raise ModelError(f"{folder}: cannot write the model: {error.strerror or error}") from error
+
+
+def _write_remote(url: str, contents: Mapping[str, bytes]) -> None:
+    for number, name in enumerate(sorted(contents, key=lambda name: (name == MANIFEST, name))):
+        try:
+            write_remote(f"{url}/{name}", contents[name])
+        except ScoringError as error:
+            if number == 0:
+                raise
+            raise ModelError(
+                f"{error}; the model at {url} is incomplete and cannot be used: write it again"
+            ) from error
 
 
 def decoded(path: str, data: bytes, kind: type[Any]) -> Any:
@@ -281,8 +292,10 @@ def holds_something_else(folder: Path) -> bool:
 def _holds_something_else(url: str) -> bool:
     kind, files = list_files(url)
     manifest = f"{url}/{MANIFEST}"
-    if kind != "folder" or all(file.url != manifest for file in files):
+    if kind != "folder":
         return bool(files)
+    if all(file.url != manifest for file in files):  # an upload that was interrupted left no other files
+        return any(file.url.removeprefix(f"{url}/") not in FILES for file in files)
     return not read_regular(manifest, len(_PREFIX)).startswith(_PREFIX)
 
 

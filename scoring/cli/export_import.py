@@ -67,7 +67,7 @@ def import_(
     settings = options.settings_of(terminal)
     imported = workflow(file, settings=settings, output=output, is_overwrite=overwrite, reporter=terminal)
     terminal.out(name_of(imported.folder))
-    terminal.note(f"{file}: {imported.name}")
+    terminal.note(f"{name_of(file)}: {imported.name}")
 
 
 COMMANDS = (export, import_)

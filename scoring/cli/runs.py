@@ -120,9 +120,14 @@ def compare(
     """
     from scoring.cli import formats
     from scoring.cli.tables import runs as runs_table
+    from scoring.extras import require
+    from scoring.storage.remote_output import check_output
     from scoring.workflows.compare import compare as workflow
     from scoring.workflows.compare import keep_page
 
+    if html is not None:
+        require("report")
+        check_output(html)
     settings = options.settings_of(terminal, fields=fields, tracking_uri=tracking_uri, journal=journal)
     comparisons = workflow(
         runs,

@@ -47,8 +47,8 @@ def parse_as_of(text: str) -> datetime | timedelta:
         raise FeatureError(f"as-of: got {text!r}, expected {EXPECTED}") from error
 
 
-def checked_as_of(as_of: AsOf | str) -> AsOf:
-    """Check an ``as_of`` from a caller, and parse it if it is text.
+def checked_as_of(as_of: AsOf | str, name: str = "as_of") -> AsOf:
+    """Check an ``as_of`` from a caller, and parse it if it is text; `name` is the argument's.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def checked_as_of(as_of: AsOf | str) -> AsOf:
         return parse_as_of(as_of)
     if isinstance(as_of, datetime) and as_of.utcoffset() is None:
         remedy = "expected a time with one, such as .replace(tzinfo=UTC) returns"
-        raise FeatureError(f"as_of: got {as_of} without a time zone, {remedy}")
+        raise FeatureError(f"{name}: got {as_of} without a time zone, {remedy}")
     return as_of
 
 

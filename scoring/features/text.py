@@ -13,6 +13,7 @@ _WORD = re.compile(r"[^\W_]+(?:[.+#][^\W_]+|[+#]+)*")
 MAX_TERM_WORDS = 3
 NEAR_IDENTICAL_RATIO = 0.8
 _MAX_TOGETHER = 3  # rare words that are looked up together
+_MAX_WORDS_TOGETHER = 40  # words of a title of which several are: a long title has too many combinations
 _MAX_CACHED_CHARS = 1000  # longest title whose words are cached
 
 
@@ -99,9 +100,12 @@ def similar_pairs(titles: Sequence[set[str]]) -> Iterator[tuple[int, int]]:
     seen: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
     for index, words in enumerate(titles):
         n_least = ceil(NEAR_IDENTICAL_RATIO * len(words))  # fewest words that a similar title shares
-        n_together = min(_MAX_TOGETHER, n_least)
-        rarest = sorted(number_of[word] for word in words)[: len(words) - n_least + n_together]
-        keys = list(combinations(rarest, n_together)) if words else []
+        rarest = sorted(number_of[word] for word in words)[: len(words) - n_least + _MAX_TOGETHER]
+        keys: list[tuple[int, ...]] = []
+        if 0 < len(words) <= _MAX_WORDS_TOGETHER:
+            keys += combinations(rarest, min(_MAX_TOGETHER, n_least))
+        if len(words) > NEAR_IDENTICAL_RATIO * _MAX_WORDS_TOGETHER:  # or a similar title is that long
+            keys += [(number,) for number in rarest[: len(words) - n_least + 1]]
         for other in sorted({earlier for key in keys for earlier in seen[key]}):
             is_near = n_least <= len(titles[other]) <= len(words) / NEAR_IDENTICAL_RATIO
             if is_near and similarity(words, titles[other]) >= NEAR_IDENTICAL_RATIO:

@@ -14,6 +14,7 @@ from scoring.errors import ScoringError
 from scoring.extras import EXTRAS, MissingExtraError, install_command
 from scoring.storage.urls import checked, is_web
 
+_BUCKET_SCHEMES = ("s3://", "s3a://", "gs://", "gcs://")
 _GLOB_CHARACTERS = frozenset("*?[")
 # Keys of a file's info that identify its version; the first one present is used.
 _STAMPS = ("ETag", "etag", "md5Hash", "content_md5", "mtime", "LastModified", "last_modified", "created")
@@ -93,7 +94,7 @@ def list_files(url: str) -> Listing:
     fs.invalidate_cache()
     is_glob = not is_web(url) and not _GLOB_CHARACTERS.isdisjoint(root)
     with one_line_errors(url):
-        if is_glob:
+        if is_glob and not fs.exists(root):
             first = min(url.find(character) for character in _GLOB_CHARACTERS if character in url)
             above = url[: url.rfind("/", 0, first)]
             return Listing("glob", _files_below(above, fs, fs.glob(root, detail=True)))
@@ -101,7 +102,7 @@ def list_files(url: str) -> Listing:
             info = fs.info(root)
         except FileNotFoundError:
             return Listing("nothing", [])
-        if info["type"] == "directory" or (is_web(url) and url.endswith("/")):
+        if info.get("type") == "directory" or (is_web(url) and url.endswith("/")):
             return Listing("folder", _files_below(url.rstrip("/"), fs, fs.find(root, detail=True)))
         return Listing("file", [RemoteFile(url, int(info["size"] or 0), _stamp_of(info))])
 
@@ -111,7 +112,7 @@ def _files_below(url: str, fs: Any, entries: dict[str, dict[str, Any]]) -> list[
     files = (
         RemoteFile(f"{url}/{name[len(root) :].lstrip('/')}", int(info["size"] or 0), _stamp_of(info))
         for name, info in entries.items()
-        if info["type"] == "file" and name.rstrip("/") != root and not name.endswith("/")
+        if info.get("type") == "file" and name.rstrip("/") != root and not name.endswith("/")
     )
     return sorted(files)
 
@@ -133,7 +134,15 @@ def read_together(urls: Sequence[str]) -> list[bytes | OSError]:
     fs, _ = opened(urls[0])
     names = [fs._strip_protocol(url) for url in urls]
     with one_line_errors(urls[0]):
-        contents = fs.cat(names, on_error="return")
+        # A list of names would be taken for globs where they have such characters.
+        plain = [name for name in names if _GLOB_CHARACTERS.isdisjoint(name)]
+        contents = dict(fs.cat(plain, on_error="return")) if plain else {}
+        for name in names:
+            if name not in contents:
+                try:
+                    contents[name] = fs.cat_file(name)
+                except OSError as error:
+                    contents[name] = error
     results: list[bytes | OSError] = []
     for url, name in zip(urls, names, strict=True):
         content = contents[name]
@@ -200,6 +209,26 @@ def require_writable(url: str) -> None:
     if is_web(url):
         raise ScoringError(f"{url}: a web server is read-only: name a local path or an object store")
     opened(url)
+
+
+def require_bucket(url: str) -> None:
+    """Check that the bucket of a URL exists, so that no work is lost for a mistyped name.
+
+    Raises
+    ------
+    ScoringError
+        If an object store has no such bucket.
+    """
+    fs, path = opened(url)
+    if not url.startswith(_BUCKET_SCHEMES):
+        return
+    bucket = path.partition("/")[0]
+    try:
+        fs.info(bucket)
+    except FileNotFoundError:
+        raise ScoringError(f"{url}: there is no bucket {bucket!r}") from None
+    except Exception:
+        return
 
 
 def write_remote(url: str, data: bytes) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from scoring.storage.remote import put_remote, require_writable
+from scoring.storage.remote import put_remote, require_bucket, require_writable
 from scoring.storage.urls import name_of, url_of
 
 
@@ -72,7 +72,9 @@ def check_output(path: Path | None) -> None:
     Raises
     ------
     ScoringError
-        If it is that of a web server, has credentials, or the package of its store is not installed.
+        If it is that of a web server, has credentials, its bucket does not exist, or the package of its store
+        is not installed.
     """
     if path is not None and (url := url_of(path)) is not None:
         require_writable(url)
+        require_bucket(url)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from scoring.errors import ScoringError
 
@@ -15,7 +15,11 @@ _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
 _COLLAPSED = re.compile(
     r"(s3a?|gc?s|abfss?|az|adl|https?|memory|s?ftp|ssh|hdfs|webhdfs|smb|oss|oci|file):/(?=[^/])"
 )
-_SECRETS = re.compile("signature|password|secret|token|credential|^sig$|accesskey", re.IGNORECASE)
+_PARAMETER = re.compile(r"[?&;#]([^=&;#?/]+)=")
+_SECRETS = re.compile(
+    "signature|passw|^pwd$|secret|token|jwt|credential|^auth|^sig$|(access|api)[_-]?key|^key$|^code$",
+    re.IGNORECASE,
+)
 
 
 def is_remote(path: str) -> bool:
@@ -26,7 +30,11 @@ def is_remote(path: str) -> bool:
     >>> is_remote("s3://bucket/news"), is_remote("file:///srv/news"), is_remote("news/*.md")
     (True, False, False)
     """
-    return _REMOTE.match(path) is not None and not path.startswith(_LOCAL)
+    return (_REMOTE.match(path) is not None and not path.startswith(_LOCAL)) or _is_chained(path)
+
+
+def _is_chained(path: str) -> bool:
+    return "::" in path and "://" in path
 
 
 def is_web(path: str) -> bool:
@@ -89,10 +97,13 @@ def checked(url: str) -> str:
     Raises
     ------
     ScoringError
-        If it has a password, token or signature, which would be visible in scores, logs and runs.
+        If it has a password, token or signature, which would be visible in scores, logs and runs; or if it is
+        a chain of URLs.
     """
+    if _is_chained(url):
+        raise ScoringError("***::***: got a chain of URLs, expected one: unpack or copy its file first")
     parts = urlsplit(url)
-    if parts.password is not None or any(_SECRETS.search(name) for name, _ in parse_qsl(parts.query)):
+    if parts.password is not None or any(map(_SECRETS.search, _PARAMETER.findall(url))):
         raise ScoringError(
             f"{parts.scheme}://***: got credentials in a URL, expected them in the environment or in "
             "fsspec's configuration"

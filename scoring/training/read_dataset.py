@@ -175,7 +175,7 @@ def dataset_of(
     """
     n_unusable = sum(has_unusable_label(document.warnings) for document in read)
     if n_unusable:
-        reporter.note(
+        reporter.warn(
             f"{n_unusable} records have a label that cannot be used and is taken as missing: "
             '"scoring validate" names them'
         )
@@ -249,7 +249,8 @@ def _learnable(documents: Sequence[Document], wanted: Targets, reporter: Reporte
     if not learnable:
         return _present(documents, wanted)
     for name, reason in few.items():
-        reporter.note(f"{name} is not learned: {reason}")
+        report = reporter.warn if name in wanted else reporter.note
+        report(f"{name} is not learned: {reason}")
     return learnable
 
 

@@ -168,8 +168,8 @@ def drift(
     if profile is None:
         n_records = saved.manifest.training.n_records
         raise ModelError(
-            f"{saved.name}: the model has no profile of its {n_records:,} training records: train it "
-            f"again on {MIN_TRAINING} or more with a test block of {MIN_HELD}"
+            f"{saved.name}: the model has no profile of its {n_records:,} training records: train it again "
+            f"with {MIN_TRAINING} or more before the test block and {MIN_HELD} or more in it (test_ratio)"
         )
 
     def report_progress(done: int, total: int) -> None:

@@ -50,7 +50,8 @@ class WithEvaluation(Displayed):
         """
         import pandas as pd
 
-        return pd.DataFrame(self.evaluation.predictions)
+        frame = pd.DataFrame(self.evaluation.predictions)
+        return frame.assign(published_at=frame["published_at"].dt.tz_localize("UTC"))
 
     def plot(self) -> dict[str, Plot]:
         """Draw the evaluation.

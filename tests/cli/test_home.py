@@ -241,7 +241,7 @@ def newer_watch(home: Path) -> Path:
 def newer_pending(home: Path) -> Path:
     file = home / "pending" / "20190101T000000Z-a-000000" / "run.json"
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text('{"format": 2, "of": "the future"}')
+    file.write_text('{"format": 3, "of": "the future"}')
     return file
 
 
@@ -254,7 +254,9 @@ def newer_ledger(home: Path) -> str:
 @pytest.mark.parametrize("make", [newer_cache, newer_watch, newer_pending, newer_ledger])
 def test_files_of_a_newer_format_are_named(home: Path, make: Any) -> None:
     file = make(home)
-    message = f"{file}: format 2 is newer than this version of scoring supports (1): upgrade scoring"
+    newer = 3 if make is newer_pending else 2
+    supported = f"than this version of scoring supports ({newer - 1})"
+    message = f"{file}: format {newer} is newer {supported}: upgrade scoring"
     code, report = check()
     assert (code, report["problems"]) == (1, [message])
 

@@ -93,8 +93,9 @@ def _import_all() -> None:
     """Import everything that a training needs, except plots, which take half of the time."""
     from matplotlib.figure import Figure
 
+    from scoring import plots, report
     from scoring.tracking.store import load_mlflow
-    from scoring.workflows import train
+    from scoring.workflows import train  # noqa: F401
 
     with without("polars"):  # MLflow imports it where it is, and it has threads
         load_mlflow()
@@ -111,7 +112,8 @@ def _import_all() -> None:
     def draw(_: object, file: Path, **options: object) -> None:
         file.write_bytes(b"a plot")
 
-    vars(train).update(evaluation_figures=lambda _: {}, evaluation_report=lambda *_, **__: "<p>a report</p>")
+    vars(plots).update(evaluation_figures=lambda _: {})
+    vars(report).update(evaluation_report=lambda *_, **__: "<p>a report</p>")
     Figure.savefig = draw  # type: ignore[method-assign,assignment]
 
 

@@ -347,7 +347,7 @@ def test_a_label_of_too_few_records_is_not_learned(settings: Settings, tmp_path:
         on_fault=stop,
         reporter=listener,
     )
-    assert "published is not learned: 10 records have it, 15 are needed" in listener.notes
+    assert "published is not learned: 10 records have it, 15 are needed" in listener.warnings
     assert load_model(Path(outcome.model)).scorer.targets == ("quality",)
 
 

@@ -107,6 +107,9 @@ def write_results(
         for item in read
     ]
     columns = [*Score.__struct_fields__, ERROR]
-    return pd.DataFrame(
-        {name: pd.Series([row.get(name) for row in rows], index=index) for name in columns}, columns=columns
-    )
+    return pd.DataFrame({name: _column([row.get(name) for row in rows], index) for name in columns})
+
+
+def _column(values: list[object], index: pd.Index) -> pd.Series:
+    """A column in which a missing value stays None, which JSON has, unlike NaN."""
+    return pd.Series(values, index=index, dtype=object if None in values else None)

@@ -160,16 +160,20 @@ def record_schema(model_folder: Path | None) -> Schema:
 def signature(interface: ModelInterface = ModelInterface()) -> ModelSignature:  # noqa: B008 -- frozen
     """Return the signature of the MLflow model of some labels.
 
-    In scoring's own layout only ``title`` is required, and nested fields have any type, so that they may be
-    objects or JSON text. The columns of a field map are its keys, of any type; none is required. The scores
-    of labels that the model does not have are missing values, so they are optional; so are all scores of a
-    row that cannot be used.
+    In scoring's own layout only ``title`` is required. The other fields have any type: nested ones may be
+    objects or JSON text, dates may be times, and a column without a value has no type at all. The columns of
+    a field map are its keys, of any type; none is required. The scores of labels that the model does not have
+    are missing values, so they are optional; so are all scores of a row that cannot be used.
     """
     models, types = load_mlflow().models, load_mlflow().types
     anything = types.schema.AnyType()
     if (field_map := interface.field_map) is None:
-        inputs = [types.ColSpec("string", name, required=name == "title") for name in TEXT_FIELDS]
-        inputs += [types.ColSpec(anything, name, required=False) for name in NESTED_FIELDS]
+        inputs = [types.ColSpec("string", "title")]
+        inputs += [
+            types.ColSpec(anything, name, required=False)
+            for name in (*TEXT_FIELDS, *NESTED_FIELDS)
+            if name != "title"
+        ]
     else:
         names = {key.partition(".")[0] for key in field_map.keys} | {"path"}
         inputs = [types.ColSpec(anything, name, required=False) for name in sorted(names)]
