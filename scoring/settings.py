@@ -21,8 +21,9 @@ from scoring.errors import SettingsError
 
 _YAML = "scoring.yaml"
 _TOML = "pyproject.toml [tool.scoring]"
-# User and password before a host, and secrets in the query.
-_CREDENTIALS = re.compile(r"(?<=://)[^/\s]+(?=@)|(?<=[?&])(?:password|token|secret)=[^&\s]*", re.IGNORECASE)
+# User and password before a host, also where pathlib has removed a slash, and secrets in the query.
+_USER = re.compile(r"(?<=[a-z0-9+.\-]:)//?[^/\s]+@", re.IGNORECASE)
+_SECRETS = re.compile(r"(?<=[?&])(?:password|token|secret)=[^&\s]*", re.IGNORECASE)
 _SCHEME = re.compile(r"[a-z][a-z0-9+.\-]+:/")  # pathlib removes the second slash
 
 _TEXT = "a text that is not empty"
@@ -249,8 +250,10 @@ def mask_credentials(text: str) -> str:
     'https://***@mlflow.example.com/api?***'
     >>> mask_credentials("https://me:p@ss@mlflow.example.com")
     'https://***@mlflow.example.com'
+    >>> mask_credentials(str(Path("https://me:hidden@files.example.com/journal")))
+    'https://***@files.example.com/journal'
     """
-    return _CREDENTIALS.sub("***", text)
+    return _SECRETS.sub("***", _USER.sub("//***@", text))
 
 
 def sqlite_file(uri: str) -> Path | None:

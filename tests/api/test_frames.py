@@ -7,6 +7,7 @@ import pickle
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -446,6 +447,10 @@ def test_a_model_is_promoted_from_python(
 ) -> None:
     dry = scoring.promote(training.model, dry_run=True, settings=settings)
     assert (dry.is_promoted, dry.version) == (True, None)
+    with pytest.raises(TypeError, match="expected the name of its run, version or folder"):
+        scoring.promote(scoring.load_model(training.model), settings=settings)  # type: ignore[arg-type]
+    with pytest.raises(scoring.ModelError, match="train it with tracked=True"):
+        scoring.promote(replace(training, run_id=None), settings=settings)
     promoted = scoring.promote(training.model, settings=settings)
     assert promoted.version == "models:/scoring/1"
     assert repr(promoted).startswith(f"<PromoteOutcome promoted: {promoted.model}, without a champion: ")

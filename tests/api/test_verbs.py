@@ -80,6 +80,8 @@ def test_one_record_is_explained_and_has_features(inbox: Path, training: TrainOu
 
 
 def test_a_record_that_cannot_be_used(inbox: Path) -> None:
+    frame = scoring.read_frame(inbox)
+    assert scoring.validate(frame).n_records == len(frame) == 5
     (inbox / "faulty.md").write_text("---\ntitle: Rain\nimages: high\n---\n")
     [fault] = scoring.validate(inbox).faults
     assert (Path(fault.path).name, fault.line, fault.field) == ("faulty.md", 3, "images")

@@ -12,10 +12,14 @@ import fsspec
 import pytest
 from typer.testing import CliRunner, Result
 
+from scoring.artifact import model_folder
+from scoring.artifact.model_folder import read_files, write_files
 from scoring.cli import app
+from scoring.errors import ModelError, ScoringError
 from scoring.records.synthetic.generate import write_sample
 from scoring.storage import remote_copies
-from scoring.storage.remote import replace_if_same
+from scoring.storage.remote import replace_if_same, write_remote
+from scoring.storage.remote_output import check_output
 from scoring.workflows.train import TrainOutcome
 
 
@@ -240,6 +244,36 @@ def test_a_model_is_trained_from_a_url_to_a_url(
     assert refused.stderr == f"error: {news}: exists and is not a model folder\n"
 
 
+def test_an_upload_that_is_interrupted_can_be_completed(
+    training: TrainOutcome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"memory://{uuid4().hex}/model"
+    contents = read_files(Path(training.model)).contents
+    write = write_remote
+
+    def interrupted(target: str, data: bytes) -> None:
+        if target.endswith("/lead.txt"):
+            raise ScoringError(f"{target}: cannot be used: Access Denied")
+        write(target, data)
+
+    monkeypatch.setattr(model_folder, "write_remote", interrupted)
+    with pytest.raises(ModelError, match=r"Access Denied; the model at memory://.* is incomplete .* again$"):
+        write_files(Path(url), contents)
+    with pytest.raises(ModelError, match=r"got no manifest\.json"):
+        read_files(Path(url))
+    monkeypatch.undo()
+    write_files(Path(url), contents)
+    assert read_files(Path(url)).contents == contents
+
+
+def test_a_bucket_that_does_not_exist_is_refused_before_the_work(bucket: str) -> None:
+    with pytest.raises(
+        ScoringError, match=r"^s3://no-such-bucket/model: there is no bucket 'no-such-bucket'$"
+    ):
+        check_output(Path("s3://no-such-bucket/model"))
+    check_output(Path(f"{bucket}/model"))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -250,6 +284,10 @@ def test_a_model_is_trained_from_a_url_to_a_url(
         (("train", "news", "--output", "https://news.example/model"), "a web server is read-only"),
         (("evaluate", "news", "--output", "https://news.example/model"), "a web server is read-only"),
         (("score", "s3://me:hidden@news/a.md"), "s3://***: got credentials in a URL"),
+        (("score", "https://news.example/a.md?api_key=hidden"), "https://***: got credentials in a URL"),
+        (("score", "https://news.example/a.md;token=hidden"), "https://***: got credentials in a URL"),
+        (("score", "zip://a.md::s3://me:hidden@news/z.zip"), "got a chain of URLs"),
+        (("score", "simplecache::https://me:hidden@news.example/a.md"), "got a chain of URLs"),
         (("score", "gs://news/a.md"), "pip install 'news-scoring[remote]' gcsfs"),
     ],
 )

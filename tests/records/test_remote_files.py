@@ -102,6 +102,17 @@ def test_an_archive_is_read_as_from_a_folder(news: Path, stored: Callable[[Path]
     assert read(f"file://{news}") == (rows, faults, left_out)
 
 
+def test_names_with_the_characters_of_a_glob(tmp_path: Path, stored: Callable[[Path], str]) -> None:
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    for name in ("b[1].md", "b*.md", "b?.md", "b1.md"):
+        (folder / name).write_text(RECORD.format(name))
+    url = stored(folder)
+    rows, faults, _ = read(url)
+    assert (sorted(title for _, title, _ in rows), faults) == (["b*.md", "b1.md", "b?.md", "b[1].md"], [])
+    assert [title for _, title, _ in read(f"{url}/b[1].md")[0]] == ["b[1].md"]
+
+
 def test_named_files_and_globs(news: Path, stored: Callable[[Path], str]) -> None:
     url = stored(news)
     assert expand([f"{url}/?.md", f"{url}/a.md", f"{url}/more.jsonl"]) == [

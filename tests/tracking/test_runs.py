@@ -108,7 +108,7 @@ def test_a_run_says_how_good_it_is(store: Store, make_run: Make) -> None:
     assert description == "The first."
     assert verdict == (
         "`quality_mae` is 1.5 (95 % interval 1.25 to 1.75) on 2 records of 2021-03-01 to 2021-03-02: "
-        "40 % less than that of the best baseline, plain LightGBM (2.5)."
+        "40 % lower than the best baseline, plain LightGBM (2.5)."
     )
     assert table.splitlines() == [
         "| metric | model | 95 % interval | plain LightGBM |",

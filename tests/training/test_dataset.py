@@ -80,6 +80,9 @@ class Notes(Silent):
     def note(self, text: str) -> None:
         self.texts.append(text)
 
+    def warn(self, text: str) -> None:
+        self.texts.append(f"warning: {text}")
+
 
 def test_labels_that_cannot_be_used_are_missing_and_counted(folder: Path) -> None:
     write(folder, "f", "2021-03-02T10:00:00Z", labels="quality: high\n")
@@ -88,7 +91,8 @@ def test_labels_that_cannot_be_used_are_missing_and_counted(folder: Path) -> Non
     corpus = read_dataset([str(folder)], stdin=None, on_fault=stop, reporter=notes)
     assert (len(corpus.documents), corpus.n_faults, corpus.n_unlabelled) == (5, 0, 2)
     assert notes.texts == [
-        '2 records have a label that cannot be used and is taken as missing: "scoring validate" names them',
+        "warning: 2 records have a label that cannot be used and is taken as missing: "
+        '"scoring validate" names them',
         "2 records without a quality or a date are left out",
     ]
 
