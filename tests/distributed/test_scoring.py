@@ -314,13 +314,14 @@ def test_a_cluster_without_workers_is_reported(tmp_path: Path, monkeypatch: pyte
 
 
 def test_records_are_read_by_the_field_map_of_their_archive(
-    make: Any, training: TrainOutcome, settings: Settings, tmp_path: Path
+    processes: Processes, training: TrainOutcome, settings: Settings, tmp_path: Path
 ) -> None:
     write_sample(tmp_path / "links", n_records=40, layout="ratings")
     write_proposal(str(tmp_path / "links"), propose(str(tmp_path / "links")))
-    paths = [str(tmp_path / "links")]
-    made = make(paths, tmp_path / "out")
-    assert (made.n_records, made.n_faults) == (40, 0)
-    assert joined(tmp_path / "out") == one_process(paths, training.model, settings)
+    with client(processes.address, str(training.model), tmp_path / "links", tmp_path / "out") as process:
+        _, stderr = process.communicate(timeout=120)
+    assert process.returncode == 0, stderr
+    assert joined(tmp_path / "out").count(b"\n") == 40
+    assert joined(tmp_path / "out") == one_process([str(tmp_path / "links")], training.model, settings)
     warnings = [json.loads(line)["warnings"] for line in joined(tmp_path / "out").splitlines()]
     assert not any("only the title was read" in warning for record in warnings for warning in record)

@@ -118,7 +118,7 @@ def test_it_says_that_they_are_being_found_and_the_page_goes_on(
     page = loaded(open_page(suggested_service.url))
     held: list[Route] = []
     page.route("**/desk/suggestions", lambda route: held.append(route))
-    with page.expect_request("**/desk/suggestions"):
+    with page.expect_request("**/desk/suggestions", timeout=60_000):
         page.keyboard.press("l")
     expect(page.locator("#order-note")).to_have_text(
         "Finding the records whose labels would teach the model the most …"

@@ -87,7 +87,7 @@ def test_a_model_without_a_profile(
     saved: SavedModel, settings: Settings, archive: Path, tmp_path: Path
 ) -> None:
     save_model(tmp_path / "bare", saved.models, saved.manifest.training)
-    with pytest.raises(ModelError, match="again on 80 or more with a test block of 40"):
+    with pytest.raises(ModelError, match="again with 80 or more before the test block and 40 or more in it"):
         run(str(tmp_path / "bare"), settings, archive)
 
 
