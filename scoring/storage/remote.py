@@ -167,7 +167,10 @@ def is_remote_folder(url: str) -> bool:
     ScoringError
         If the store cannot be reached.
     """
-    return list_files(url).kind == "folder"
+    fs, path = opened(url)
+    fs.invalidate_cache()
+    with one_line_errors(url):
+        return bool(fs.isdir(path))
 
 
 def is_remote_file(url: str) -> bool:
@@ -198,8 +201,8 @@ def create_remote(url: str, data: bytes) -> bool:
     return True
 
 
-def require_writable(url: str) -> None:
-    """Check that the store of a URL is one that can be written to, before any work.
+def require_writable(url: str) -> tuple[Any, str]:
+    """Check that the store of a URL can be written to; return its file system, and the path in it.
 
     Raises
     ------
@@ -208,7 +211,7 @@ def require_writable(url: str) -> None:
     """
     if is_web(url):
         raise ScoringError(f"{url}: a web server is read-only: name a local path or an object store")
-    opened(url)
+    return opened(url)
 
 
 def require_bucket(url: str) -> None:
@@ -227,7 +230,7 @@ def require_bucket(url: str) -> None:
         fs.info(bucket)
     except FileNotFoundError:
         raise ScoringError(f"{url}: there is no bucket {bucket!r}") from None
-    except Exception:
+    except Exception:  # who may write a file may still not be allowed to look at the bucket
         return
 
 
@@ -239,8 +242,7 @@ def write_remote(url: str, data: bytes) -> None:
     ScoringError
         If it cannot be written.
     """
-    require_writable(url)
-    fs, path = opened(url)
+    fs, path = require_writable(url)
     with one_line_errors(url):
         fs.pipe_file(path, data)
 
@@ -253,8 +255,7 @@ def put_remote(file: Path, url: str) -> None:
     ScoringError
         If it cannot be written.
     """
-    require_writable(url)
-    fs, path = opened(url)
+    fs, path = require_writable(url)
     with one_line_errors(url):
         fs.put_file(str(file), path)
 
@@ -272,8 +273,7 @@ def replace_if_same(url: str, old: bytes, new: bytes) -> bool:
     ScoringError
         If it cannot be read or written.
     """
-    require_writable(url)
-    fs, path = opened(url)
+    fs, path = require_writable(url)
     fs.invalidate_cache()
     try:
         info = fs.info(path)
