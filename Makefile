@@ -21,6 +21,8 @@ SECONDS ?= 300
 JOBS ?= 2
 # What is checked beside the tests, which wait for others a quarter of their time.
 CHECKS := types test-clone test-system-python test-postgres smoke
+# Every test but those that repeat at length what others check in brief.
+BRIEF := -m 'not exhaustive'
 # What the fast loop tests.
 FAST := tests/property tests/leakage $(foreach room,records features labels storage model training evaluation \
 	explanation drift audit artifact,$(addsuffix /$(room),tests scoring))
@@ -36,7 +38,7 @@ PLACED := tests/contract/test_house.py tests/contract/test_readme.py tests/contr
 ARCHIVES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv browser test test-fast coverage test-lowest test-system-python test-clone test-postgres postgres fuzz lock lint types layers docs notebooks screenshots check demo benchmark benchmark-accuracy benchmark-related benchmark-twins benchmark-service soak build smoke clean mutants
+.PHONY: help venv browser test test-all test-fast coverage test-lowest test-system-python test-clone test-postgres postgres fuzz lock lint types layers docs notebooks screenshots check demo benchmark benchmark-accuracy benchmark-related benchmark-twins benchmark-service soak build smoke clean mutants
 
 help:  ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,11 +67,14 @@ postgres:  ## Install PostgreSQL for `make test-postgres` if it is missing (as r
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends postgresql; \
 	fi
 
-test: $(READY) browser  ## Run all tests and the examples in the docs: make test ARGS='-k lead tests/model'
+test: $(READY) browser  ## Run the tests and the examples in the docs: make test ARGS='-k lead tests/model'
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(BRIEF) $(ARGS)
+
+test-all: $(READY) browser  ## Run all tests, those too that take minutes: many kills, whole sessions, clusters, the largest archives
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 test-fast: $(READY)  ## Run the tests of records, features, labels and models, without the slow ones
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m 'not slow' $(FAST) $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m 'not slow and not exhaustive' $(FAST) $(ARGS)
 
 coverage: $(READY) browser  ## Run all tests, and report the share of lines and branches that they reach: make coverage ARGS=tests/model
 	@mkdir -p build
@@ -82,10 +87,10 @@ test-lowest: $(UV)  ## Run the tests on the lowest versions of all that is neede
 	build/lowest/bin/python -m pytest -n $(JOBS) --dist worksteal
 
 test-system-python: $(READY) $(UV)  ## Run the tests of the readers on the system's own Python, where it is another one
-	tests/system_python.sh $(BIN)/python $(UV) -k 'not search_runs and not edit_of_a_file' $(READERS)
+	tests/system_python.sh $(BIN)/python $(UV) $(BRIEF) -k 'not search_runs and not edit_of_a_file' $(READERS)
 
 test-clone: $(UV)  ## Run the demo and some tests in a clone where it is hardest: only its owner can read it, LANG is C
-	tests/clone.sh "$(PYTHON)" $(UV) -k 'not examples_run_in_order' $(PLACED)
+	tests/clone.sh "$(PYTHON)" $(UV) $(BRIEF) -k 'not examples_run_in_order' $(PLACED)
 
 test-postgres: $(READY) postgres  ## Train, compare, promote and score through an MLflow server that keeps its runs in PostgreSQL
 	$(BIN)/python -m pytest tests/postgres/through_server.py

@@ -28,7 +28,8 @@ ROOMS = {
 @pytest.mark.parametrize(
     "target",
     [
-        *("venv", "browser", "test", "lint", "types", "layers", "docs", "notebooks", "screenshots", "check"),
+        *("venv", "browser", "test", "test-all", "lint", "types", "layers", "docs", "notebooks"),
+        *("screenshots", "check"),
         *("demo", "build", "smoke", "clean", "test-clone", "test-system-python", "test-postgres", "postgres"),
     ],
 )

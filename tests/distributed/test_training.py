@@ -153,6 +153,7 @@ def test_a_killed_worker_begins_the_training_anew(cluster: Cluster) -> None:
     assert re.fullmatch(r"training lost tcp://127\.0\.0\.1:\d+: restarting with the remaining workers", note)
 
 
+@pytest.mark.exhaustive
 def test_workers_without_a_nanny_are_asked_for_one(tmp_path: Path) -> None:
     alone = Processes(tmp_path)
     try:
@@ -255,6 +256,7 @@ def test_the_workers_features_are_those_of_one_process(
     processes.wait_for(2)
 
 
+@pytest.mark.exhaustive
 def test_a_training_is_as_good_as_on_one_machine(
     processes: Processes, archive: Path, settings: Settings, template: Path, tmp_path: Path
 ) -> None:
@@ -285,6 +287,7 @@ def test_a_training_is_as_good_as_on_one_machine(
         assert client.get_run(str(together.run_id)).data.tags["engine"] == "dask"
 
 
+@pytest.mark.exhaustive
 def test_the_workers_leave_out_what_scoring_has_written(
     processes: Processes, archive: Path, settings: Settings, tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+import pytest
 
 from scoring.records.synthetic.generate import sample_documents
 
@@ -50,6 +51,7 @@ def cost(lines: list[bytes], n_records: int, threads: int) -> Cost:
     return Cost(*json.loads(done.stdout))
 
 
+@pytest.mark.exhaustive
 def test_four_times_the_records_take_four_times_as_long_in_the_same_memory() -> None:
     documents = sample_documents(n_records=1000, seed=4)
     lines = [msgspec.json.encode(record) + b"\n" for record, _ in documents]

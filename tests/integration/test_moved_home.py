@@ -49,6 +49,7 @@ def model_of(folder: Path) -> str:
     return str(line)
 
 
+@pytest.mark.exhaustive
 def test_every_command_goes_on_with_a_moved_home(
     template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -60,6 +60,7 @@ def count(database: Path, rows: str) -> int:
     return int(count)
 
 
+@pytest.mark.exhaustive
 def test_killed_at_any_step_it_leaves_a_champion_that_scores(
     registry: Registry, forks: Forks, command: list[str], later: str
 ) -> None:

@@ -23,7 +23,8 @@ from scoring.cli import app
 from scoring.tracking.store import Store, opened
 from tests.integration.test_service import serving, wait_until
 
-pytestmark = pytest.mark.usefixtures("undrawn_plots")
+# `make test-postgres` checks the same in brief, with PostgreSQL behind the server.
+pytestmark = [pytest.mark.exhaustive, pytest.mark.usefixtures("undrawn_plots")]
 
 SMALL = """\
 n_bootstrap: 0

@@ -22,6 +22,8 @@ from tests.integration.test_service import GOOD, JSON, Service, address, is_up, 
 PATIENT = ("--limit", "stop_seconds=600", "--limit", "body_seconds=600", "--limit", "head_seconds=600")
 """What only ends in time where nothing waits for it."""
 
+SEVERAL = pytest.param("2", marks=pytest.mark.exhaustive)  # two processes and their supervisor
+
 
 @contextmanager
 def connected(service: Service, data: bytes = b"") -> Iterator[socket.socket]:
@@ -43,7 +45,7 @@ def read_all(connection: socket.socket) -> bytes:
     return received
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("workers", ["1", SEVERAL])
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
 def test_an_idle_service_ends_whoever_is_connected(
     training: TrainOutcome, tmp_path: Path, workers: str, number: signal.Signals, code: int
@@ -68,7 +70,7 @@ def test_an_idle_service_ends_whoever_is_connected(
     assert not list(tmp_path.glob("scoring-metrics-*"))
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("workers", ["1", SEVERAL])
 def test_a_second_signal_ends_it_at_once(training: TrainOutcome, tmp_path: Path, workers: str) -> None:
     options = ("--model", training.model, "--workers", workers, *PATIENT)
     with (
@@ -97,7 +99,7 @@ def is_refused(service: Service) -> bool:
         return True
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("workers", ["1", SEVERAL])
 def test_the_drain_has_an_end(training: TrainOutcome, tmp_path: Path, workers: str) -> None:
     options = ("--model", training.model, "--workers", workers, *PATIENT, "--limit", "stop_seconds=0.5")
     with serving(tmp_path, *options) as service, connected(service, post(GOOD, is_half=True)):

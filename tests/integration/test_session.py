@@ -19,6 +19,7 @@ pytestmark = pytest.mark.usefixtures("undrawn_plots")
 RUN = re.compile(r"\b[0-9a-f]{7}\b")
 
 
+@pytest.mark.exhaustive
 def test_the_session_of_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCORING_THREADS", "1")
     shutil.copytree(ROOT / "experiments", tmp_path / "experiments")

@@ -162,7 +162,7 @@ def test_other_processes_while_nobody_takes_the_results(start: Start, number: si
 
 
 @numbers
-@pytest.mark.parametrize("threads", ["1", "2"])
+@pytest.mark.parametrize("threads", [pytest.param("1", marks=pytest.mark.exhaustive), "2"])
 def test_training(archive: Path, start: Start, number: signal.Signals, threads: str) -> None:
     options = ("--output", "model", "--no-track", "--quiet")
     command = start("train", str(archive), *options, code=TELL_TRAINING, SCORING_THREADS=threads)

@@ -60,6 +60,7 @@ def folders(place: Path) -> list[str]:
     return sorted(path.name for path in place.iterdir() if path.is_dir()) if place.exists() else []
 
 
+@pytest.mark.exhaustive
 def test_killed_at_any_moment(forks: Forks, store: Store, tmp_path: Path) -> None:
     # Arrow's memory has a thread, and minds forks: pthread_atfork(3).
     assert set(forks.threads) - {"jemalloc_bg_thd"} == {Path(sys.executable).name[:15]}

@@ -313,7 +313,7 @@ def home(template: Path, settings: Settings) -> Settings:
     return settings
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_training_is_made_again_whatever_scoring_has_written_since(
     news: Path, inbox: Path, home: Settings, tmp_path: Path
 ) -> None:
@@ -393,6 +393,7 @@ def test_a_journal_that_cannot_be_used_ends_a_training_before_it_begins(
         train([str(news)], config=CONFIG, settings=settings, now=NOW, on_fault=stop)
 
 
+@pytest.mark.exhaustive
 def test_a_training_after_the_scores_were_written_is_on_the_same_data(
     news: Path, inbox: Path, config: Path, model: str
 ) -> None:

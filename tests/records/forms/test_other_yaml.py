@@ -86,8 +86,9 @@ def test_documents_of_the_sample(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_real_records(real_files: list[Path]) -> None:
-    for file in real_files:
+@pytest.mark.parametrize("step", [10, pytest.param(1, marks=pytest.mark.exhaustive)])
+def test_real_records(real_files: list[Path], step: int) -> None:
+    for file in real_files[::step]:
         check(file.read_bytes())
 
 
