@@ -20,7 +20,7 @@ SECONDS ?= 300
 # Processes of the tests; each collects all of them.
 JOBS ?= 2
 # What is checked beside the tests, which wait for others a quarter of their time.
-CHECKS := types test-clone test-system-python test-postgres smoke
+CHECKS := types test-clone test-postgres smoke
 # Every test but those that repeat at length what others check in brief.
 BRIEF := -m 'not exhaustive'
 # What the fast loop tests.
@@ -38,7 +38,7 @@ PLACED := tests/contract/test_house.py tests/contract/test_readme.py tests/contr
 ARCHIVES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv browser test test-all test-fast coverage test-lowest test-system-python test-clone test-postgres postgres fuzz lock lint types layers docs notebooks screenshots check demo benchmark benchmark-accuracy benchmark-related benchmark-twins benchmark-service soak build smoke clean mutants
+.PHONY: help venv browser test test-all test-fast coverage test-lowest test-system-python test-clone test-postgres postgres fuzz lock lint types layers docs notebooks screenshots check check-all demo benchmark benchmark-accuracy benchmark-related benchmark-twins benchmark-service soak build smoke clean mutants
 
 help:  ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -135,6 +135,9 @@ screenshots: $(READY) browser  ## Take the pictures of the page in the docs
 
 check: $(READY) browser lint layers  ## All of the checks; this is what CI runs
 	$(MAKE) --no-print-directory -j 2 test $(CHECKS)
+
+check-all: check  ## The checks, and the tests that take longer: before a release
+	$(MAKE) --no-print-directory test-all test-system-python test-lowest
 
 demo: $(READY)  ## Train on made-up records, score others, show where the run is
 	rm -rf $(DEMO)

@@ -113,7 +113,12 @@ def cases() -> Iterator[Any]:
     for kind in (QualityOfNumbers, HeatOfNumbers, PublishedOfNumbers):
         expected = EXPECTED[kind.__name__]
         checks = estimator_checks_generator(kind(), expected_failed_checks=expected, mark="xfail")
-        yield from (case for case in checks if name_of(getattr(case, "values", case)[1]) != NO_ARRAY)
+        # Heat is a regressor like quality.
+        marks = [pytest.mark.exhaustive] if kind is HeatOfNumbers else []
+        for case in checks:
+            values, own_marks = getattr(case, "values", case), getattr(case, "marks", ())
+            if name_of(values[1]) != NO_ARRAY:
+                yield pytest.param(*values, marks=[*own_marks, *marks])
 
 
 def name_of(value: Any) -> str:
