@@ -31,7 +31,7 @@ from scoring.tracking import EvaluationRun, Importance, Store, TrainingRun, log_
 from scoring.tracking.store import _create_sqlite as create_sqlite
 from scoring.tracking.store import opened
 from scoring.training.cascade import CascadeLabels
-from scoring.training.config import TrainConfig
+from scoring.training.config import SectionConfig, TrainConfig
 from scoring.training.splits import to_moment
 from scoring.training.training_set import TrainingSet, as_floats
 from scoring.workflows.train import TrainOutcome, train
@@ -359,7 +359,9 @@ def log_registry(home: Path, training: TrainOutcome, saved: SavedModel, template
     settings = load_settings(home=home, threads=1)
     prepare_home(home)
     shutil.copy(template, home)
-    config = msgspec.structs.replace(saved.manifest.training.config, model=QUICK)  # what retrainings train
+    # What retrainings train, without a search for changes of policy.
+    model = msgspec.structs.replace(QUICK, sections=SectionConfig(design="shared"))
+    config = msgspec.structs.replace(saved.manifest.training.config, model=model)
     store = Store(settings.tracking_uri, settings.home)
 
     def log(name: str, off: float, day: int, register: str | None = None) -> str:

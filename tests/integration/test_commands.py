@@ -28,6 +28,7 @@ description: Does it run from end to end?
 n_bootstrap: 10
 model:
   n_folds: 2
+  sections: {design: shared}
   quality: {num_iterations: 20, params: {objective: regression_l1, num_leaves: 7, min_data_in_leaf: 10}}
   spread: {num_iterations: 10, params: {objective: regression, num_leaves: 4, min_data_in_leaf: 10}}
   lead: {num_iterations: 20, params: {objective: binary, num_leaves: 4, min_data_in_leaf: 5}}

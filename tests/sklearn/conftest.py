@@ -8,11 +8,11 @@ import pytest
 
 from scoring.records.field_maps.map_file import parse_field_map
 from scoring.records.synthetic.generate import sample_documents
-from scoring.training.config import TrainConfig
+from scoring.training.config import SectionConfig, TrainConfig
 from tests.sites import QUICK
 
 LABELS = ["quality", "heat", "published"]
-CONFIG = TrainConfig(model=QUICK)
+CONFIG = TrainConfig(model=msgspec.structs.replace(QUICK, sections=SectionConfig(design="shared")))
 KEYS = {
     "title": "headline",
     "topics": "tags",

@@ -262,6 +262,7 @@ for number, call in enumerate(sys.argv[1:]):
 """
 
 
+@pytest.mark.exhaustive
 def test_autologging_of_the_caller_logs_no_training_of_ours(template: Path, tmp_path: Path) -> None:
     address = f"sqlite:///{shutil.copy(template, tmp_path / 'autolog.db')}"
     start = f"import mlflow, mlflow.lightgbm; mlflow.set_tracking_uri({address!r}); "

@@ -69,6 +69,7 @@ print([worker.exitcode for worker in workers])
 """
 
 
+@pytest.mark.exhaustive
 def test_four_processes_may_use_a_new_store_at_once(template: Path, tmp_path: Path) -> None:
     home = tmp_path / "new"
     home.mkdir(mode=0o700)

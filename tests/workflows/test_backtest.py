@@ -21,7 +21,14 @@ from scoring.progress import SILENT
 from scoring.records.record import Coverage, Labels
 from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings, load_settings
-from scoring.training.config import BoosterConfig, ModelConfig, RubricConfig, SplitConfig, TrainConfig
+from scoring.training.config import (
+    BoosterConfig,
+    ModelConfig,
+    RubricConfig,
+    SectionConfig,
+    SplitConfig,
+    TrainConfig,
+)
 from scoring.training.dataset import LabelledDataset
 from scoring.training.read_dataset import read_dataset
 from scoring.workflows.backtest import BacktestOutcome, _training_set, backtest
@@ -36,6 +43,7 @@ MODEL = ModelConfig(
     lead=TINY_BINARY,
     heat=TINY,
     published=TINY_BINARY,
+    sections=SectionConfig(design="shared"),
     n_folds=2,
 )
 CONFIG = TrainConfig(name="tiny", n_bootstrap=10, model=MODEL)

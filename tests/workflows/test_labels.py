@@ -22,7 +22,7 @@ from scoring.model.score import Score, score_fields
 from scoring.model.targets import TARGETS, Targets
 from scoring.records.decode import decode_file
 from scoring.settings import Settings, load_settings
-from scoring.training.config import BoosterConfig, ModelConfig, TrainConfig
+from scoring.training.config import BoosterConfig, ModelConfig, SectionConfig, TrainConfig
 from scoring.workflows.audit import audit
 from scoring.workflows.compare import compare
 from scoring.workflows.evaluate import evaluate
@@ -45,6 +45,7 @@ QUICK = TrainConfig(
         quality=BoosterConfig(20, FULL.quality.params),
         spread=BoosterConfig(10, FULL.spread.params),
         forecast_ages_hours=(0.0, 24.0),
+        sections=SectionConfig(design="shared"),
         n_folds=2,
     ),
 )

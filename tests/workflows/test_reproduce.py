@@ -21,7 +21,7 @@ from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings, load_settings
 from scoring.tracking import EvaluationRun, Store, TrainingRun, list_runs, log_evaluation, log_training
 from scoring.tracking.store import opened
-from scoring.training.config import BoosterConfig, ModelConfig, RubricConfig, TrainConfig
+from scoring.training.config import BoosterConfig, ModelConfig, RubricConfig, SectionConfig, TrainConfig
 from scoring.workflows.reproduce import reproduce
 from scoring.workflows.train import TrainOutcome, train
 
@@ -44,6 +44,7 @@ CONFIG = TrainConfig(
         settled_lead=TINY_BINARY,
         growth=TINY,
         forecast_ages_hours=(0.0,),
+        sections=SectionConfig(design="shared"),
         n_folds=2,
     ),
 )

@@ -121,6 +121,7 @@ def test_a_training_of_a_moment_does_not_hold_back_the_next(
     assert configs[0].as_of == ""
 
 
+@pytest.mark.exhaustive
 def test_one_that_is_no_better_is_refused_unless_equal_is_enough(
     registry: Registry, archive: Path, later: str
 ) -> None:

@@ -19,7 +19,7 @@ from scoring.records.synthetic.generate import write_sample
 from scoring.records.synthetic.policy import DEFAULT_POLICY
 from scoring.settings import Settings, load_settings
 from scoring.training import lightgbm_trainer
-from scoring.training.config import BoosterConfig, ModelConfig, SplitConfig, TrainConfig
+from scoring.training.config import BoosterConfig, ModelConfig, SectionConfig, SplitConfig, TrainConfig
 from scoring.training.folder_policies import FolderConflict
 from scoring.workflows.train import TrainOutcome, load_config, train
 from scoring.workflows.training_notes import folder_warnings
@@ -30,7 +30,10 @@ QUICK = TrainConfig(
     name="quick",
     n_bootstrap=0,
     model=ModelConfig(
-        quality=BoosterConfig(5, FULL.quality.params), spread=BoosterConfig(5, FULL.spread.params), n_folds=2
+        quality=BoosterConfig(5, FULL.quality.params),
+        spread=BoosterConfig(5, FULL.spread.params),
+        sections=SectionConfig(design="shared"),
+        n_folds=2,
     ),
 )
 
@@ -128,6 +131,7 @@ def test_same_records_give_the_same_bytes(news: Path, settings: Settings, tmp_pa
     assert not settings.home.exists()  # nothing is tracked, nothing is left at home
 
 
+@pytest.mark.exhaustive
 def test_five_runs_on_one_two_and_four_threads_give_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
