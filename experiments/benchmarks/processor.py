@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import resource
 import subprocess
 import sys
@@ -32,6 +33,16 @@ def measured(program: str, *arguments: str) -> Run:
     print(f"{' '.join(arguments)}: {printed.strip()}", file=sys.stderr, flush=True)
     run: Run = json.loads(printed)
     return run
+
+
+def program_costs(*command: str) -> Run:
+    """Processor time and peak memory of a program and the processes that it waits for, without its output."""
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:  # noqa: S603 -- our own
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)}: exit code {process.returncode}")
+    return {"seconds": usage.ru_utime + usage.ru_stime, "mb": usage.ru_maxrss / 1024}
 
 
 def exponent(sizes: Iterable[float], costs: Sequence[float]) -> float:

@@ -232,6 +232,13 @@ def test_texts_of_one_title_are_counted(run: Run) -> None:
         assert n_texts > 0.8 * n_records
 
 
+def test_listing_of_runs_is_measured_against_mlflow(run: Run) -> None:
+    rows = rows_of(run("runs.py", "--smoke"))
+    for name in ("import MLflow", "scoring runs", "scoring runs --sort quality_mae"):
+        n_runs, seconds, megabytes = map(float, rows[name])
+        assert (n_runs, seconds > 0, megabytes > 50) == (4, True, True)
+
+
 def test_labels_are_compared_with_lightgbm(run: Run) -> None:
     printed = run("labels.py", "--smoke", "--sample-records", "300")
     titles = re.findall(r"^### (.+)$", printed, re.MULTILINE)
