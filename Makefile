@@ -158,6 +158,8 @@ benchmark: $(RIVALS)  ## Measure speed into experiments/RESULTS.md: make benchma
 		$(BIN)/python experiments/benchmarks/$$what.py $(or $(ARCHIVES),--smoke) || exit; \
 	done
 	$(BIN)/python experiments/benchmarks/growth.py $(if $(ARCHIVES),,--smoke)
+	$(BIN)/python experiments/benchmarks/same_texts.py $(or $(ARCHIVES),--smoke)
+	$(BIN)/python experiments/benchmarks/runs.py $(if $(ARCHIVES),,--smoke)
 	$(BIN)/python experiments/benchmarks/dask_cluster.py $(or $(ARCHIVES),--smoke)
 
 benchmark-accuracy: $(RIVALS)  ## Compare with what others would set up: make benchmark-accuracy ARCHIVES='FOLDER ...'

@@ -45,8 +45,10 @@ def runs(
         return
     if outcome.runs:
         terminal.show(runs_table.runs(outcome.runs, own_name(sort) if sort else None))
-    if not outcome.runs or len(outcome.runs) < outcome.n_runs:
-        terminal.note(f"{len(outcome.runs)} of {outcome.n_runs} runs")
+    if outcome.has_more:
+        terminal.note(f"{len(outcome.runs)} runs; the store has more: --limit N shows N of them")
+    elif not outcome.runs:
+        terminal.note("0 runs")
 
 
 def sync(terminal: Terminal, tracking_uri: options.TrackingUri = None, json: options.Json = False) -> None:

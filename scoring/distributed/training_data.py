@@ -23,7 +23,7 @@ from scoring.features.table import FeatureTable, concatenated
 from scoring.progress import Reporter
 from scoring.records.files import OnFault
 from scoring.records.ledger import Digests, digests_of
-from scoring.records.record import Coverage, Document, Record
+from scoring.records.record import Coverage, Document, Provider, Record
 
 Moments = Sequence[Sequence[datetime | None]]
 _ENCODER = msgspec.msgpack.Encoder()
@@ -104,9 +104,11 @@ def slim(document: Document, *, has_links: bool) -> Document:
     )
     kept = Record(
         title=record.title,
+        excerpt=record.excerpt,
         published_at=record.published_at,
         original_url=record.original_url,
         web_url=record.web_url,
+        provider=Provider(record.provider.name, record.provider.domain),
         topics=record.topics,
         related=related,
     )

@@ -23,7 +23,7 @@ from scoring.model.cascade import NOT_LEADING
 from scoring.model.leaders import Addresses, Leaders, is_listing_lead, not_leading, outranked
 from scoring.model.score import Score
 from scoring.records.ledger import Correction, digests_of
-from scoring.records.record import Coverage, Document, Labels, Record
+from scoring.records.record import Coverage, Document, Labels, Provider, Record
 
 _MAX_COVERAGE = 12  # related records in the details
 
@@ -322,7 +322,10 @@ def _outline(record: Record) -> Record:
     )
     return Record(
         title=record.title,
+        excerpt=record.excerpt,
+        published_at=record.published_at,
         original_url=intern(record.original_url),
         web_url=intern(record.web_url),
+        provider=Provider(intern(record.provider.name), intern(record.provider.domain)),
         related=related,
     )

@@ -19,13 +19,12 @@ from scoring.tracking.queries import (
     RunRecord,
     RunSummary,
     Version,
-    find_run,
-    list_runs,
     read_run,
     run_of_version,
 )
 from scoring.tracking.registry import champion, resolve_model
 from scoring.tracking.run_artifacts import add_page, read_columns, read_config, read_evaluation
+from scoring.tracking.run_search import best_runs, find_run, list_runs
 from scoring.tracking.runs import (
     EvaluationRun,
     Importance,
@@ -59,6 +58,7 @@ __all__ = [
     "TrainingRun",
     "Version",
     "add_page",
+    "best_runs",
     "champion",
     "check_pending",
     "damages",

@@ -13,7 +13,7 @@ from uuid import uuid4
 from scoring.evaluation.results import Figure
 from scoring.tracking.outbox import log_run
 from scoring.tracking.provenance import environment_tags
-from scoring.tracking.queries import list_runs
+from scoring.tracking.run_search import list_runs
 from scoring.tracking.runs import figure_metrics, flat
 from scoring.tracking.staged_run import ARTIFACTS, MODEL, DataInput, PreparedRun
 from scoring.tracking.store import Store
@@ -41,8 +41,8 @@ def find_model_run(store: Store, model: str) -> str | None:
     TrackingError
         If the store cannot be read.
     """
-    for run in list_runs(store):
-        if run.model == model and run.kind in ("train", _KIND) and run.status == "FINISHED":
+    for run in list_runs(store, model=model):
+        if run.kind in ("train", _KIND) and run.status == "FINISHED":
             return run.run_id
     return None
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from scoring.errors import TrackingError
-from scoring.tracking.caller_state import PARENT_TAG
 from scoring.tracking.metric_names import own_names
 from scoring.tracking.store import Store, opened
 
@@ -19,7 +18,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-_INNER_KINDS = ("", "backtest fold", "trial")  # "" for runs that scoring did not log
+PAGE_SIZE = 500
+"""Runs that a search returns at once."""
 _VERSION = re.compile(r"models:/(?P<name>[^/@]+)(/(?P<number>\d+)|@(?P<alias>[^/@]+))")
 
 
@@ -92,7 +92,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     Parameters
     ----------
     summary : RunSummary
-        What :func:`list_runs` gives.
+        What :func:`scoring.tracking.list_runs` gives.
     params, tags : dict of str to str
         Logged parameters and tags.
     data_path : str
@@ -109,73 +109,6 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     data_path: str
     files: tuple[str, ...]
     artifact_uri: str = ""
-
-
-def list_runs(store: Store, experiment: str | None = None) -> list[RunSummary]:
-    """List the runs of the store, newest first, without nested runs (folds, trials).
-
-    Parameters
-    ----------
-    store : Store
-        The store; a missing SQLite store has no runs and is not created.
-    experiment : str, optional
-        Name of the experiment; default is all experiments.
-
-    Returns
-    -------
-    list of RunSummary
-        Without parameters and files: see :func:`read_run`.
-
-    Raises
-    ------
-    TrackingError
-        If the store cannot be read, or has no such experiment.
-    """
-    if store.database is not None and not store.database.exists():
-        return []
-    with opened(store, "read its runs", writes=False) as client:
-        names = _experiments(client)
-        if experiment is not None and experiment not in names.values():
-            known = ", ".join(sorted(names.values()))
-            raise TrackingError(f"{store}: experiment: got {experiment!r}, expected one of {known}")
-        versions = _versions(client)
-        chosen = [id_ for id_, name in names.items() if experiment in (None, name)]
-        runs = [run for run in _search(client, chosen) if not _is_inner(run)]
-        return [_summary(run, names, versions) for run in runs]
-
-
-def find_run(store: Store, beginning: str) -> str | None:
-    """Find a run by the beginning of its id; None if no run matches.
-
-    Parameters
-    ----------
-    store : Store
-        The store; a missing SQLite store is not created.
-    beginning : str
-        First characters of the id; hexadecimal digits.
-
-    Returns
-    -------
-    str or None
-        The whole id.
-
-    Raises
-    ------
-    TrackingError
-        If several runs match, or the store cannot be read.
-    """
-    if store.database is not None and not store.database.exists():
-        return None
-    with opened(store, f"find run {beginning}", writes=False) as client:
-        run_ids = [
-            str(run.info.run_id)
-            for run in _search(client, list(_experiments(client)), f"attributes.run_id LIKE '{beginning}%'")
-        ]
-    if len(run_ids) > 1:
-        raise TrackingError(
-            f"{store}: {len(run_ids)} runs start with {beginning!r}: give more digits of the id"
-        )
-    return run_ids[0] if run_ids else None
 
 
 def run_of_version(store: Store, spec: str) -> str:
@@ -235,8 +168,9 @@ def read_run(store: Store, run_id: str) -> RunRecord:
         run = client.get_run(run_id)
         tags = dict(run.data.tags)
         files = tuple(file.path for file in client.list_artifacts(run_id))
+        (summary,) = summaries(client, [run], experiment_names(client))
         return RunRecord(
-            summary=_summary(run, _experiments(client), _versions(client)),
+            summary=summary,
             params=dict(run.data.params),
             tags=tags,
             data_path=_data_path(run) or tags.get("data_path", ""),
@@ -245,30 +179,32 @@ def read_run(store: Store, run_id: str) -> RunRecord:
         )
 
 
-def _search(client: MlflowClient, experiments: list[str], filter_string: str = "") -> Iterator[Run]:
-    return _pages(lambda token: client.search_runs(experiments, filter_string, page_token=token))
+def summaries(client: MlflowClient, runs: Iterable[Run], experiments: dict[str, str]) -> list[RunSummary]:
+    """Summaries of runs, with their registered versions."""
+    chosen = list(runs)
+    versions = _versions(client, [str(run.info.run_id) for run in chosen])
+    return [_summary(run, experiments, versions) for run in chosen]
 
 
-def _is_inner(run: Run) -> bool:
-    """Whether a run is a part of another, unlike a training nested under the caller's active run."""
-    return PARENT_TAG in run.data.tags and run.data.tags.get("type", "") in _INNER_KINDS
-
-
-def _experiments(client: MlflowClient) -> dict[str, str]:
+def experiment_names(client: MlflowClient) -> dict[str, str]:
     """Names of the active experiments, by id."""
-    experiments = _pages(lambda token: client.search_experiments(page_token=token))
+    experiments = pages(lambda token: client.search_experiments(page_token=token))
     return {str(experiment.experiment_id): str(experiment.name) for experiment in experiments}
 
 
-def _versions(client: MlflowClient) -> dict[str, tuple[Version, ...]]:
-    """Registered versions by run id."""
-    models = _pages(lambda token: client.search_registered_models(page_token=token))
+def _versions(client: MlflowClient, run_ids: list[str]) -> dict[str, tuple[Version, ...]]:
+    """Registered versions of runs, by run id; of many runs, those of all other runs too."""
+    few = f"run_id IN ({', '.join(map(repr, run_ids))})" if 0 < len(run_ids) <= PAGE_SIZE else None
+    entries = list(pages(lambda token: client.search_model_versions(few, page_token=token)))
+    if not entries:
+        return {}
+    models = pages(lambda token: client.search_registered_models(page_token=token))
     aliases: dict[tuple[str, int], list[str]] = {}
     for model in models:
         for alias, number in model.aliases.items():
             aliases.setdefault((model.name, int(number)), []).append(alias)
     versions: dict[str, tuple[Version, ...]] = {}
-    for entry in _pages(lambda token: client.search_model_versions(page_token=token)):
+    for entry in entries:
         number = int(entry.version)
         own_aliases = tuple(sorted(aliases.get((entry.name, number), [])))
         version = Version(str(entry.name), number, own_aliases, dict(entry.tags))
@@ -276,7 +212,7 @@ def _versions(client: MlflowClient) -> dict[str, tuple[Version, ...]]:
     return versions
 
 
-def _pages(search: Callable[[str | None], Any]) -> Iterator[Any]:
+def pages(search: Callable[[str | None], Any]) -> Iterator[Any]:
     """Yield all results of a paginated search."""
     token = None
     while True:

@@ -198,8 +198,8 @@ class SplitConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gap_hours : float
         Time before the test block that is excluded from training; hours, >= 0.
     apart : {"copies", "stories"}
-        What stays on one side of the split: copies of a record (the same address, nearly the same title), or
-        whole stories (copies, and records linked by related coverage).
+        What stays on one side of the split: copies of a record (the same address, or nearly the same title
+        and, if the title recurs, excerpt), or whole stories (copies, and records linked by related coverage).
     """
 
     test_ratio: Ratio = 0.15

@@ -267,11 +267,15 @@ class LabelledDataset:
         self, is_held: NDArray[np.bool_], cuts: dict[str, datetime], apart: Literal["copies", "stories"]
     ) -> NDArray[np.bool_]:
         """Mask, shape (n_records,), of the records of :meth:`training_split`."""
-        groups = self.stories if apart == "stories" else self.copies
         cutoffs = np.array(
             [to_moment(cuts.get(section)) for section in self.sections], dtype="datetime64[us]"
         )
-        mask: NDArray[np.bool_] = ~is_held & ~np.isin(groups, groups[is_held]) & (self.moments <= cutoffs)
+        return ~is_held & ~self.copies_of(is_held, apart) & (self.moments <= cutoffs)
+
+    def copies_of(self, is_held: NDArray[np.bool_], apart: Literal["copies", "stories"]) -> NDArray[np.bool_]:
+        """Mask, shape (n_records,), of the records that are copies, or of the stories, of held-out ones."""
+        groups = self.stories if apart == "stories" else self.copies
+        mask: NDArray[np.bool_] = ~is_held & np.isin(groups, groups[is_held])
         return mask
 
     @cached_property

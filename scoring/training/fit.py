@@ -85,7 +85,7 @@ def fit_models(
         sections = msgspec.structs.replace(config.model.sections, design="shared")
         model = msgspec.structs.replace(config.model, sections=sections)
         config = msgspec.structs.replace(config, model=model)
-    n_records = _counted(training)
+    n_records = counted(training)
     training = with_changes(training, config.model)
     if missing := _missing_labels(training.labels):
         raise ModelError(f"training records: got none with {missing}, expected some")
@@ -169,7 +169,7 @@ def fit_quality(training: TrainingSet, config: TrainConfig, *, num_threads: int 
     ModelError
         If there are too few records.
     """
-    n_records = _counted(training)
+    n_records = counted(training)
     training = with_changes(training, config.model)
     is_validation = validation_mask(training.moments, training.sections, config.split)
     with fit_pool(num_threads, n_records) as pool:
@@ -221,13 +221,26 @@ def validation_mask(moments: NDArray[np.datetime64], sections: Sequence[str], sp
     return is_validation
 
 
-def _counted(training: TrainingSet) -> int:
-    """Number of training records, if there are enough."""
+def counted(training: TrainingSet, left_out: str = "") -> int:
+    """Number of training records, if there are enough.
+
+    Parameters
+    ----------
+    training : TrainingSet
+        The records.
+    left_out : str
+        Which records were left out, and why, for the message.
+
+    Raises
+    ------
+    ModelError
+        If there are too few.
+    """
     n_records = len(training.table)
     if n_records < MIN_RECORDS:
         raise ModelError(
             f"training records: got {n_records} with {needed_label(training.targets)} and a date, expected "
-            f"{MIN_RECORDS} or more"
+            f"{MIN_RECORDS} or more" + (f": {left_out}" if left_out else "")
         )
     return n_records
 

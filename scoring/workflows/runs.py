@@ -8,15 +8,17 @@ from scoring.deployment.named_store import check_store
 from scoring.errors import ScoringError
 from scoring.evaluation.metrics import LOWER_IS_BETTER, MEANINGS
 from scoring.settings import Settings
-from scoring.tracking import RunSummary, Store, list_runs, own_name
+from scoring.tracking import RunSummary, Store, best_runs, list_runs, own_name
+
+_LATEST = 100  # runs whose metrics an error lists
 
 
 @dataclass(frozen=True, slots=True)
 class RunsOutcome:
-    """Listed runs, in order, and the number of all runs."""
+    """Listed runs, in order, and whether the store has more."""
 
     runs: list[RunSummary]
-    n_runs: int
+    has_more: bool
 
 
 def runs(
@@ -48,15 +50,20 @@ def runs(
         If the store cannot be read, or has no such experiment.
     """
     check_store(settings)
-    summaries = list_runs(Store(settings.tracking_uri, settings.home), experiment)
-    if sort is not None and summaries:
-        summaries = _sorted(summaries, own_name(sort))
-    return RunsOutcome(summaries[:limit], len(summaries))
+    store = Store(settings.tracking_uri, settings.home)
+    wanted = None if limit is None else limit + 1
+    if sort is None:
+        summaries = list_runs(store, experiment, limit=wanted)
+    else:
+        summaries = _best(store, own_name(sort), experiment, wanted)
+    return RunsOutcome(summaries[:limit], has_more=limit is not None and len(summaries) > limit)
 
 
-def _sorted(summaries: list[RunSummary], metric: str) -> list[RunSummary]:
-    if not any(metric in run.metrics for run in summaries):
-        known = [name for name in MEANINGS if any(name in run.metrics for run in summaries)]
+def _best(store: Store, metric: str, experiment: str | None, limit: int | None) -> list[RunSummary]:
+    is_lower_better = metric in LOWER_IS_BETTER
+    summaries = best_runs(store, metric, is_lower_better=is_lower_better, experiment=experiment, limit=limit)
+    if summaries and metric not in summaries[0].metrics:
+        latest = list_runs(store, experiment, limit=_LATEST)
+        known = [name for name in MEANINGS if any(name in run.metrics for run in latest)]
         raise ScoringError(f"sort: got {metric!r}, expected a metric of the runs: {', '.join(known)}")
-    sign = 1 if metric in LOWER_IS_BETTER else -1
-    return sorted(summaries, key=lambda run: (metric not in run.metrics, sign * run.metrics.get(metric, 0.0)))
+    return summaries

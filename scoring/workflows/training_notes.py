@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from scoring.errors import shown
 from scoring.explanation.policy_changes import change_sentence
 from scoring.features.sections import WHOLE
 from scoring.model.components import FittedComponents
 from scoring.model.targets import TARGETS
+from scoring.records.record import Document
 from scoring.storage.urls import is_remote
 from scoring.training.config import TrainConfig
 from scoring.training.dataset import LabelledDataset
@@ -25,6 +30,49 @@ def labels_note(corpus: LabelledDataset) -> str:
     counts = ", ".join(f"{name} ({count:,} records)" for name, count in corpus.label_counts.items())
     absent = [name for name in TARGETS if name not in corpus.targets]
     return f"labels: {counts}" + (f"; none of {' and '.join(absent)}" if absent else "")
+
+
+def copies_note(
+    corpus: LabelledDataset, is_test: NDArray[np.bool_], apart: Literal["copies", "stories"]
+) -> str:
+    """Say how many records the evaluated fit leaves out as copies of test records; empty if none.
+
+    Parameters
+    ----------
+    corpus : LabelledDataset
+        Labelled records.
+    is_test : ndarray of bool, shape (n_records,)
+        The test block.
+    apart : {"copies", "stories"}
+        What is kept apart.
+
+    Returns
+    -------
+    str
+        One line, with the first of them and its test record.
+    """
+    is_copy = corpus.copies_of(is_test, apart)
+    if not is_copy.any():
+        return ""
+    groups = corpus.stories if apart == "stories" else corpus.copies
+    first = int(np.flatnonzero(is_copy)[0])
+    of = int(np.flatnonzero(is_test & (groups == groups[first]))[0])
+    copy, original = (_short_name(corpus.documents[row]) for row in (first, of))
+    reason = (
+        "other coverage of stories in the test block"
+        if apart == "stories"
+        else "copies of test records (the same URL, or nearly the same title; of a recurring title, nearly "
+        "the same excerpt)"
+    )
+    return (
+        f"{is_copy.sum():,} of {(~is_test).sum():,} earlier records are left out of the evaluated fit as "
+        f"{reason}; first: {copy}, of {original}"
+    )
+
+
+def _short_name(document: Document) -> str:
+    """Name of the file of a document, with the line after the first in a file of lines."""
+    return os.path.basename(document.path) + (f":{document.line}" if document.line > 1 else "")
 
 
 def section_notes(sections: Sequence[str], models: FittedComponents, config: TrainConfig) -> list[str]:

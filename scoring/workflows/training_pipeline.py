@@ -34,7 +34,7 @@ from scoring.settings import Settings
 from scoring.storage.home import writing
 from scoring.training.config import TrainConfig
 from scoring.training.dataset import LabelledDataset, cutoffs_before, latest_moments
-from scoring.training.fit import fit_models
+from scoring.training.fit import counted, fit_models
 from scoring.training.folder_policies import conflicting_folders
 from scoring.training.leaders import count_leaders
 from scoring.training.lightgbm_trainer import BoosterTrainer, train_booster
@@ -42,7 +42,13 @@ from scoring.training.read_dataset import read_dataset
 from scoring.training.splits import test_mask
 from scoring.training.training_set import TrainingSet
 from scoring.workflows.coverage import deriver_of
-from scoring.workflows.training_notes import folder_warnings, labels_note, merged_archives, section_notes
+from scoring.workflows.training_notes import (
+    copies_note,
+    folder_warnings,
+    labels_note,
+    merged_archives,
+    section_notes,
+)
 
 _STEPS = ("quality", "lead, heat and published", "baselines")
 
@@ -230,6 +236,9 @@ def _evaluate_holdout(
         raise ModelError("split: got no record in the test block, expected some: raise test_ratio")
     cutoffs = cutoffs_before(corpus, is_test, config.split.gap_hours)
     training = corpus.training_split(is_test, cutoffs, config)
+    if left_out := copies_note(corpus, is_test, config.split.apart):
+        counted(training, left_out)
+        reporter.note(left_out)
     models = _fit(training, config, settings, reporter, trainer, "records before the test block")
     as_of = as_of_training(config)
     test_records = corpus.as_seen(is_test, as_of)

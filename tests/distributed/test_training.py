@@ -179,7 +179,8 @@ def test_a_slim_document_is_small_and_has_what_tells_copies(archive: Path) -> No
             assert [related.published_at for related in record.related] == [
                 related.published_at for related in whole.related
             ]
-            assert not record.excerpt
+            assert (record.excerpt, record.provider.domain) == (whole.excerpt, whole.provider.domain)
+            assert not record.images
             assert not any(related.title for related in record.related)
             assert any(related.web_url for related in record.related) == (
                 has_links and any(related.web_url for related in whole.related)

@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scoring.features.text import NEAR_IDENTICAL_RATIO, similar_pairs, similarity, terms_of, words_of
+from scoring.features import text
+from scoring.features.same_text import groups_of
+from scoring.features.text import (
+    NEAR_IDENTICAL_RATIO,
+    similar_links,
+    similar_pairs,
+    similarity,
+    terms_of,
+    words_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -46,10 +55,42 @@ def test_similar_pairs_are_those_of_all_pairs(seed: int) -> None:
         for first in range(second)
         if similarity(titles[first], title) >= NEAR_IDENTICAL_RATIO
     ]
-    assert list(similar_pairs(titles)) == expected
+    assert similar_pairs(titles) == expected
     assert expected
+    links = similar_links(titles)
+    assert set(links) <= set(expected)
+    assert groups_of(len(titles), links).tolist() == groups_of(len(titles), expected).tolist()
+    assert len(links) < len(titles)
 
 
 def test_a_title_of_very_many_words_has_few_keys() -> None:
     title = {f"w{number}" for number in range(100_000)}
-    assert list(similar_pairs([title, title - {"w0"}])) == [(0, 1)]
+    assert similar_pairs([title, title - {"w0"}]) == [(0, 1)]
+    assert similar_links([title, title - {"w0"}]) == [(0, 1)]
+
+
+def test_a_title_is_near_a_member_of_a_cluster_that_is_not_its_leader() -> None:
+    """Each title has one word less than the following one, of ten."""
+    words = [f"w{number}" for number in range(14)]
+    titles = [frozenset(words[start : start + 10]) for start in range(5)]
+    assert similar_links(titles) == [(0, 1), (1, 2), (2, 3), (3, 4)]
+
+
+@pytest.mark.parametrize(
+    "title", ["Weekly roundup {}", "Weekly roundup of the gulls and the harbour: number {}"]
+)
+def test_titles_that_recur_with_a_number_are_compared_a_few_times_each(
+    title: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n_compared = 0
+
+    def counted(words: frozenset[str], others: frozenset[str]) -> float:
+        nonlocal n_compared
+        n_compared += 1
+        return similarity(words, others)
+
+    monkeypatch.setattr(text, "similarity", counted)
+    titles = [frozenset(words_of(title.format(number))) for number in range(1000)]
+    links = similar_links(titles)
+    assert len(links) in (0, 999)
+    assert n_compared <= 2 * len(titles)

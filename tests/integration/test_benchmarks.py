@@ -222,6 +222,23 @@ def test_growth_of_relating_prints_its_exponent(run: Run) -> None:
     assert {"300", "600"} <= rows_of(printed).keys()
 
 
+def test_texts_of_one_title_are_counted(run: Run) -> None:
+    printed = run("same_texts.py", "--smoke")
+    rows = [line.strip("| ").split(" | ") for line in printed.splitlines() if line.startswith("| one title")]
+    assert [row[1] for row in rows] == ["100", "200"]
+    for row in rows:
+        n_records, n_links, n_texts = int(row[1]), int(row[4]), int(row[5])
+        assert n_texts == n_records - n_links  # no link joins what is joined
+        assert n_texts > 0.8 * n_records
+
+
+def test_listing_of_runs_is_measured_against_mlflow(run: Run) -> None:
+    rows = rows_of(run("runs.py", "--smoke"))
+    for name in ("import MLflow", "scoring runs", "scoring runs --sort quality_mae"):
+        n_runs, seconds, megabytes = map(float, rows[name])
+        assert (n_runs, seconds > 0, megabytes > 50) == (4, True, True)
+
+
 def test_labels_are_compared_with_lightgbm(run: Run) -> None:
     printed = run("labels.py", "--smoke", "--sample-records", "300")
     titles = re.findall(r"^### (.+)$", printed, re.MULTILINE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partialmethod
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from scoring.tracking import (
     Store,
     TrainingRun,
     Version,
+    best_runs,
     find_run,
     list_runs,
     log_evaluation,
@@ -82,6 +83,39 @@ def test_all_pages_are_read(store: Store, make_run: Make, monkeypatch: pytest.Mo
     client = load_mlflow().MlflowClient
     monkeypatch.setattr(client, "search_runs", partialmethod(client.search_runs, max_results=2))
     assert {run.run_id for run in list_runs(store)} == ids
+
+
+def test_no_more_runs_are_read_than_are_wanted(
+    store: Store, make_run: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest, and the best: both by pages of the store, which also has the metric in two spellings."""
+    quality = [3.0, 1.0, 2.0]
+    ids: list[str] = []
+    for value in quality:
+        run_id = log_evaluation(store, make_run(started_at=LATER + timedelta(hours=len(ids))))
+        with opened(store, "log a metric", writes=True) as client:
+            client.log_metric(run_id, "quality_r2" if value == 2.0 else "quality/r2", value)
+        ids.append(run_id)
+    n_read = 0
+    client_class = load_mlflow().MlflowClient
+    search = client_class.search_runs
+
+    def counted(self: object, *arguments: object, **options: object) -> object:
+        nonlocal n_read
+        page = search(self, *arguments, **options | {"max_results": 1})
+        n_read += len(page)
+        return page
+
+    monkeypatch.setattr(client_class, "search_runs", counted)
+    assert [run.run_id for run in list_runs(store, limit=1)] == ids[:1:-1]
+    assert n_read == 1
+    lower = best_runs(store, "quality_r2", is_lower_better=True, limit=2)
+    assert [(run.run_id, run.metrics["quality_r2"]) for run in lower] == [(ids[1], 1.0), (ids[2], 2.0)]
+    higher = best_runs(store, "quality_r2", is_lower_better=False)
+    assert [run.run_id for run in higher] == [ids[0], ids[2], ids[1]]
+    assert [run.run_id for run in best_runs(store, "loss", is_lower_better=True)] == ids[::-1]
+    assert list_runs(store, model="default 1", limit=1)[0].run_id == ids[-1]
+    assert list_runs(store, model="an 'other'") == []
 
 
 def test_a_store_that_does_not_exist_has_no_runs(tmp_path: Path) -> None:

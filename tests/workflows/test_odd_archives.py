@@ -62,6 +62,10 @@ def everything_alike(text: str, number: int) -> str:
     return f"---\ntitle: Gulls\n{fields}\n---\n"
 
 
+def one_title(text: str, _: int) -> str:
+    return re.sub(r"^title: .*$", "title: The weekly roundup of the harbour", text, flags=re.MULTILINE)
+
+
 ARCHIVES: dict[str, Callable[[str, int], str]] = {
     "constant quality": label("quality", "50"),
     "constant heat": label("heat", "50"),
@@ -80,6 +84,7 @@ ARCHIVES: dict[str, Callable[[str, int], str]] = {
     "all on one day": lambda text, _: re.sub(
         r"^(publishedDateTime: ).*$", r"\g<1>2018-01-01T00:00:00Z", text, flags=re.MULTILINE
     ),
+    "one title": one_title,
     "everything alike": everything_alike,
 }
 
@@ -119,7 +124,11 @@ def learned(folder: Path, home: Path) -> str:
 REFUSED = {
     "all on one day": "split: got no record before the test block, expected some to train on",
     # All but one are copies of those that are held back.
-    "everything alike": "training records: got 0 with a quality and a date, expected 15 or more",
+    "everything alike": "training records: got 0 with a quality and a date, expected 15 or more: 75 of 75 "
+    "earlier records are left out of the evaluated fit as copies of test records (the same URL, or nearly "
+    "the same title; of a recurring title, nearly the same excerpt); first: "
+    "2018-01-01-irrigation-on-tessaril-twelve-ways-to-keep-bees-close-n0.md, of "
+    "2018-03-24-growers-call-it-tessaril-for-all-the-grafting-arm-of-kelvofo-n23.md",
 }
 
 

@@ -13,7 +13,8 @@ from tests.conftest import KeptRuns
 def test_the_newest_stands_first(kept_runs: KeptRuns) -> None:
     outcome = runs(settings=kept_runs.settings)
     assert [run.run_id for run in outcome.runs] == [*kept_runs[:0:-1]]
-    assert outcome.n_runs == 4
+    assert len(outcome.runs) == 4
+    assert not outcome.has_more
     assert runs(settings=kept_runs.settings, experiment="demo") == outcome
     assert runs(settings=kept_runs.settings, experiment="Default").runs == []
 
@@ -32,16 +33,19 @@ def test_the_best_stands_first(kept_runs: KeptRuns, figure: str, order: list[str
 def test_no_more_than_the_limit(kept_runs: KeptRuns) -> None:
     outcome = runs(settings=kept_runs.settings, sort="quality_mae", limit=1)
     assert [run.run_id for run in outcome.runs] == [kept_runs.judged]
-    assert outcome.n_runs == 4
+    assert outcome.has_more
+    assert not runs(settings=kept_runs.settings, limit=4).has_more
 
 
 def test_a_figure_that_no_run_has(kept_runs: KeptRuns) -> None:
-    with pytest.raises(ScoringError, match="sort: got 'loss', expected a metric of the runs: quality_mae, "):
-        runs(settings=kept_runs.settings, sort="loss")
+    for unknown in ("loss", "a`b"):
+        message = f"sort: got '{unknown}', expected a metric of the runs: quality_mae, "
+        with pytest.raises(ScoringError, match=message):
+            runs(settings=kept_runs.settings, sort=unknown)
     with pytest.raises(TrackingError, match="experiment: got 'none', expected one of Default, demo"):
         runs(settings=kept_runs.settings, experiment="none")
 
 
 def test_no_store_no_runs(settings: Settings) -> None:
-    assert runs(settings=settings, sort="quality_mae").n_runs == 0
+    assert runs(settings=settings, sort="quality_mae").runs == []
     assert not settings.home.exists()
