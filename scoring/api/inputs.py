@@ -15,8 +15,7 @@ from scoring.records.field_maps.lookup import FieldMaps
 from scoring.records.files import STDIN, OnFault
 from scoring.records.frame_rows import check_kind, is_frame, row_of, rows_of
 from scoring.records.record import Document
-from scoring.records.row_stream import Row, RowStream
-from scoring.records.rows import decode_row
+from scoring.records.row_stream import Row, RowStream, decode_item
 from scoring.storage.urls import name_of
 
 if TYPE_CHECKING:
@@ -149,8 +148,7 @@ def _raise(error: RecordError) -> None:
 
 def _from_mapping(record: Mapping[str, Any], number: int, field_map: FieldMap | None) -> Document:
     """Read a mapping like a line of JSON; ``path`` names the record."""
-    fields, path, line = row_of(record, number)
-    return decode_row(fields, path, line, field_map)
+    return decode_item(row_of(record, number), field_map)
 
 
 def source_of(records: Any) -> tuple[list[str], RowStream | None]:

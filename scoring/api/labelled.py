@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -18,6 +19,7 @@ from scoring.api.inputs import (
 from scoring.api.model import Model, spec_of
 from scoring.errors import FeatureError
 from scoring.features.as_of import AsOf, checked_as_of
+from scoring.records.frame_rows import pandas_index
 from scoring.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -163,8 +165,8 @@ def evaluate(
     Returns
     -------
     EvaluateOutcome
-        Metrics with intervals, baselines and slices; with ``to_frame``, ``predictions``, ``plot`` and
-        ``save``.
+        Metrics with intervals, baselines and slices; with ``to_frame``, ``predictions`` (with the index of
+        a pandas frame), ``plot`` and ``save``.
 
     Raises
     ------
@@ -174,7 +176,7 @@ def evaluate(
     from scoring.workflows.evaluate import evaluate as workflow
 
     paths, stdin = source_of(records)
-    return workflow(
+    outcome = workflow(
         paths,
         model=None if model is None else _named(model),
         settings=settings or load_settings(),
@@ -187,6 +189,7 @@ def evaluate(
         on_fault=fault_handler(on_error),
         reporter=Warnings(),
     )
+    return replace(outcome, index=pandas_index(records))
 
 
 def compare(

@@ -138,7 +138,7 @@ def scored(
     dataset = LabelledDataset(documents, 0, 0, data_sha256(document.sha256 for document in documents))
     all_records = np.ones(len(documents), dtype=bool)
     sections: Sequence[str] = ()  # of the records, by the first model's rule
-    paths = [document.path for document in documents]
+    paths = [document.name for document in documents]
     candidates, notes = [], []
     for done, reference in enumerate(named):
         reporter.step("scoring", done, len(named))

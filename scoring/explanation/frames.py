@@ -77,7 +77,7 @@ def score_frame(results: Sequence[Result], like: nw.DataFrame[Any]) -> Any:
 
 def _field(result: Result, name: str) -> object:
     if isinstance(result, RecordError):
-        return result.faults[0].path if name == "path" else None
+        return result.faults[0].location if name == "path" else None
     value = getattr(result, name)
     return "; ".join(value) if isinstance(value, tuple) else value
 
@@ -110,7 +110,7 @@ def reason_frame(explanations: Sequence[Explained], like: nw.DataFrame[Any]) -> 
 def reasons_of(explanation: Explained) -> Iterator[tuple[Any, ...]]:
     """Cells of each contribution, without the number of the row."""
     if isinstance(explanation, RecordError):
-        yield explanation.faults[0].path, None, None, None, None, str(explanation)
+        yield explanation.faults[0].location, None, None, None, None, str(explanation)
         return
     path = explanation.score.path
     for target, reasons in explanation.reasons.items():
@@ -155,7 +155,7 @@ def feature_frame(table: pa.Table, read: Sequence[Document | RecordError], like:
     }
     kinds = dict.fromkeys(table.column_names, "float")
     kinds |= dict.fromkeys(("path", *TEXT_NAMES), "str") | {"topics": "list", ERROR: "str"}
-    columns["path"] = [item.path if isinstance(item, Document) else item.faults[0].path for item in read]
+    columns["path"] = [item.name if isinstance(item, Document) else item.faults[0].location for item in read]
     columns[ERROR] = [str(item) if isinstance(item, RecordError) else None for item in read]
     return _frame(columns, kinds, like, list(range(len(read))))
 

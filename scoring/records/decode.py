@@ -25,9 +25,22 @@ from scoring.records.reader import read_record
 from scoring.records.reading_warnings import unread_keys
 from scoring.records.record import Document, Labels, Record
 
+NO_NAME = "-"
+"""Path of a record without one."""
+
 _Mapped = tuple[str, dict[str, tuple[str, str]]]
 _FIELDS_DECODER = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _OPAQUE_START = re.compile(rb'"%s"\s*:\s*"' % OPAQUE.encode())
+
+
+class _Row(msgspec.Struct, frozen=True):
+    """Names that a row may have of its own."""
+
+    path: str | int | None = None
+    id: str | int | None = None
+
+
+_ROW_DECODER = msgspec.json.Decoder(_Row)
 
 
 def decode_file(
@@ -91,7 +104,7 @@ def decode_file(
         keys = unread_keys(root, field_map) if with_unread_keys else ()
     if reads_body:
         record = _with_body(record, data, span, path)
-    return Document(shown(path), 1, digest, record, labels, warnings, keys, *mapped)
+    return Document(shown(path), 0, digest, record, labels, warnings, keys, *mapped)
 
 
 def _parse(text: str, span: Span, path: str) -> Node:
@@ -195,13 +208,24 @@ def decode_json(
     is_own_layout = field_map is None or field_map.is_own_layout
     fast = decode_fast(visible) if is_own_layout and is_unambiguous_json(visible) else None
     if fast is not None:
-        return Document(shown(path), line, digest, *fast, _unread_keys(visible) if with_unread_keys else ())
+        keys = _unread_keys(visible) if with_unread_keys else ()
+        return Document(shown(path), line, digest, *fast, keys, row_id=_row_id(visible))
     with any_error_a_fault(path):
         root = parse_json(visible, path, line)
         read = _read(root, path, field_map)
         mapped = _mapped(root, field_map)
     keys = unread_keys(root, field_map) if with_unread_keys else ()
-    return Document(shown(path), line, digest, *read, keys, *mapped)
+    return Document(shown(path), line, digest, *read, keys, *mapped, row_id=_row_id(visible))
+
+
+def _row_id(data: bytes) -> str:
+    """Own name of a row: its ``path``, else its ``id``, if that is text or a whole number; else empty."""
+    try:
+        row = _ROW_DECODER.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return ""  # a name of another type names nothing
+    name = next((name for name in (row.path, row.id) if name not in (None, "", NO_NAME)), "")
+    return shown(str(name))
 
 
 def _without_opaque(data: bytes) -> bytes:
