@@ -17,6 +17,7 @@ from scoring.features.sections import FIRST_TOPIC, SectionRule
 from scoring.features.worker_processes import ChunkResults, is_large, process_chunks, process_in_parallel
 from scoring.records.field_maps.lookup import FieldMaps
 from scoring.records.files import STDIN, OnFault, expand
+from scoring.records.unread_columns import log_unread_columns
 from scoring.storage.remote_copies import copies_folder
 from scoring.storage.urls import is_remote
 
@@ -79,12 +80,9 @@ def read_features(
     copies = copies_folder() if any(map(is_remote, files)) else None
 
     def task() -> ExtractionTask:
-        return ExtractionTask(
-            as_of,
-            sections() if callable(sections) else sections,
-            (field_maps() if callable(field_maps) else field_maps) or FieldMaps(paths),
-            cache,
-        )
+        maps = (field_maps() if callable(field_maps) else field_maps) or FieldMaps(paths)
+        log_unread_columns(files, maps)
+        return ExtractionTask(as_of, sections() if callable(sections) else sections, maps, cache)
 
     # Standard input may be slow: it is not read before the first record is requested.
     if n_processes > 1 and STDIN not in files and is_large(files):

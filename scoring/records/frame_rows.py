@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,6 +14,7 @@ from scoring.records.decode import NO_NAME
 from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.record import Document
 from scoring.records.row_stream import Row, RowStream
+from scoring.records.unread_columns import unread_columns
 
 if TYPE_CHECKING:
     import narwhals as nw
@@ -110,7 +113,17 @@ def read_frame(frame: object, field_map: FieldMap | None = None) -> FrameRows:
     >>> rows.documents[0].record.topics, len(rows.read)
     (('Weather',), 2)
     """
+    warn_of_columns(frame, field_map)
     return FrameRows(_opened(frame), list(RowStream(rows_of(frame)).read_documents(field_map)))
+
+
+def warn_of_columns(frame: object, field_map: FieldMap | None) -> None:
+    """Warn of columns that no field uses, if one looks like a misspelt field; else log them."""
+    message, is_suspicious = unread_columns(list(map(str, _opened(frame).columns)), field_map)
+    if is_suspicious:
+        warnings.warn(message, stacklevel=5)
+    elif message:
+        logging.getLogger("scoring").info(message)
 
 
 def _opened(frame: object) -> nw.DataFrame[Any]:
