@@ -460,8 +460,8 @@ def test_a_model_is_promoted_from_python(
 ) -> None:
     dry = scoring.promote(training.model, dry_run=True, settings=settings)
     assert (dry.is_promoted, dry.version) == (True, None)
-    with pytest.raises(TypeError, match="expected the name of its run, version or folder"):
-        scoring.promote(scoring.load_model(training.model), settings=settings)  # type: ignore[arg-type]
+    with pytest.raises(scoring.ModelError, match="not from a run: give its run, its version or its folder"):
+        scoring.promote(scoring.load_model(training.model), settings=settings)
     with pytest.raises(scoring.ModelError, match="train it with tracked=True"):
         scoring.promote(replace(training, run_id=None), settings=settings)
     promoted = scoring.promote(training.model, settings=settings)
