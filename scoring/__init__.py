@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from scoring.records.record import Coverage, Document, Image, Labels, Provider, Record
     from scoring.settings import Settings, load_settings
     from scoring.stories.relations import RelatedRecord, Relations
-    from scoring.tracking.pyfunc.record_model import RecordModel
+    from scoring.tracking.pyfunc.record_model import RecordModel as RecordModel  # not in __all__
 
 __all__ = [
     "Comparison",
@@ -63,7 +63,6 @@ __all__ = [
     "Reason",
     "Record",
     "RecordError",
-    "RecordModel",
     "RelatedRecord",
     "Relations",
     "Score",
@@ -115,6 +114,9 @@ _MODULES = {
     "scoring.stories.relations": "RelatedRecord Relations",
     "scoring.tracking.pyfunc.record_model": "RecordModel",
 }
+_OF_EXTRAS = ("RecordModel",)
+"""Names that need an extra to be imported, which ``from scoring import *`` therefore leaves out."""
+
 _HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}
 
 
@@ -140,4 +142,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, *_OF_EXTRAS])

@@ -36,6 +36,17 @@ def _escape(match: re.Match[str]) -> str:
     return match[0].encode("unicode_escape").decode()
 
 
+def located(path: str, line: int) -> str:
+    """Name a place in a file; line 0 is the whole file.
+
+    Examples
+    --------
+    >>> located("news.csv", 17), located("a.md", 0)
+    ('news.csv:17', 'a.md')
+    """
+    return f"{path}:{line}" if line else path
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One problem of one record.
@@ -68,9 +79,13 @@ class Fault:
     def __post_init__(self) -> None:
         object.__setattr__(self, "path", shown(self.path))
 
+    @property
+    def location(self) -> str:
+        """File, with the line if the fault has one."""
+        return located(self.path, self.line)
+
     def __str__(self) -> str:
-        location = f"{self.path}:{self.line}" if self.line else self.path
-        prefix = f"{location}: {self.field}" if self.field else location
+        prefix = f"{self.location}: {self.field}" if self.field else self.location
         return f"{prefix}: got {self.got}, expected {self.expected}"
 
 

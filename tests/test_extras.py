@@ -60,6 +60,10 @@ CORE = {
         "-c",
         "import scoring; [s] = scoring.score([{'title': 'Rain'}], model='shipped'); print(s.quality)",
     ),
+    "star": (
+        "-c",
+        "from scoring import *; print(Record(title='Rain').title, *read_records({'title': 'Rain'}))",
+    ),
 }
 """What the core does alone."""
 

@@ -65,4 +65,4 @@ def read_frame(
 def _row(document: Document) -> dict[str, Any]:
     fields = msgspec.to_builtins(document.record, builtin_types=(datetime,))
     labels = msgspec.structs.asdict(document.labels)
-    return {PATH: document.path} | {name: fields[name] for name in _FIELDS if name in fields} | labels
+    return {PATH: document.name} | {name: fields[name] for name in _FIELDS if name in fields} | labels

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, overload
 
+from scoring.api.argument_names import naming_arguments
 from scoring.api.inputs import (
     AnyRecords,
     OnError,
@@ -49,6 +50,7 @@ def extract_features(
     on_error: OnError | None = ...,
     settings: Settings | None = ...,
 ) -> pd.DataFrame: ...
+@naming_arguments
 def extract_features(
     records: Any,
     *,
@@ -127,6 +129,7 @@ def score(
     on_error: OnError | None = ...,
     settings: Settings | None = ...,
 ) -> Iterator[Score]: ...
+@naming_arguments
 def score(
     records: Any,
     *,
@@ -177,6 +180,7 @@ def score(
     return loaded(model, settings).score(records, as_of=as_of, on_error=on_error)
 
 
+@naming_arguments
 def relate(
     records: AnyRecords,
     *,
@@ -227,6 +231,7 @@ def relate(
     return relations_of(list(read_records(records, on_error=on_error)), links.model, checked_as_of(as_of))
 
 
+@naming_arguments
 def derive_coverage(
     records: AnyRecords,
     *,
@@ -293,6 +298,7 @@ def explain(
     as_of: AsOf | str = ...,
     settings: Settings | None = ...,
 ) -> Explanation: ...
+@naming_arguments
 def explain(
     records: Any,
     *,

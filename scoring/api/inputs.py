@@ -8,15 +8,15 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from scoring.api.argument_names import in_python
 from scoring.errors import RecordError
 from scoring.records.corpus import read_documents
 from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.field_maps.lookup import FieldMaps
 from scoring.records.files import STDIN, OnFault
-from scoring.records.frame_rows import check_kind, is_frame, row_of, rows_of
+from scoring.records.frame_rows import check_kind, is_frame, row_of, rows_of, warn_of_columns
 from scoring.records.record import Document
-from scoring.records.row_stream import Row, RowStream
-from scoring.records.rows import decode_row
+from scoring.records.row_stream import Row, RowStream, decode_item
 from scoring.storage.urls import name_of
 
 if TYPE_CHECKING:
@@ -108,6 +108,7 @@ def _read(
     records: Any, on_fault: OnFault, model_map: FieldMap | None, given: FieldMap | None
 ) -> Iterator[Document]:
     if is_frame(records):
+        warn_of_columns(records, given or model_map)
         for item in RowStream(rows_of(records)).read_documents(given or model_map):
             if isinstance(item, RecordError):
                 on_fault(item)
@@ -149,8 +150,7 @@ def _raise(error: RecordError) -> None:
 
 def _from_mapping(record: Mapping[str, Any], number: int, field_map: FieldMap | None) -> Document:
     """Read a mapping like a line of JSON; ``path`` names the record."""
-    fields, path, line = row_of(record, number)
-    return decode_row(fields, path, line, field_map)
+    return decode_item(row_of(record, number), field_map)
 
 
 def source_of(records: Any) -> tuple[list[str], RowStream | None]:
@@ -164,6 +164,7 @@ def source_of(records: Any) -> tuple[list[str], RowStream | None]:
         If the records are of other types, or paths and others are mixed.
     """
     if is_frame(records):
+        warn_of_columns(records, None)
         return [STDIN], RowStream(rows_of(records))
     check_kind(records)
     if isinstance(records, str | os.PathLike):
@@ -192,8 +193,8 @@ class Warnings:
 
     def note(self, text: str) -> None:
         """Log the note."""
-        logging.getLogger("scoring").info(text)
+        logging.getLogger("scoring").info(in_python(text))
 
     def warn(self, text: str) -> None:
         """Give a Python warning."""
-        warnings.warn(text, stacklevel=4)
+        warnings.warn(in_python(text), stacklevel=4)

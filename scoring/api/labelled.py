@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
+from scoring.api.argument_names import naming_arguments
 from scoring.api.inputs import (
     LabelledRecords,
     OnError,
@@ -18,6 +21,7 @@ from scoring.api.inputs import (
 from scoring.api.model import Model, spec_of
 from scoring.errors import FeatureError
 from scoring.features.as_of import AsOf, checked_as_of
+from scoring.records.frame_rows import pandas_index
 from scoring.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -26,12 +30,14 @@ if TYPE_CHECKING:
     from scoring.workflows.backtest import BacktestOutcome
     from scoring.workflows.drift import DriftOutcome
     from scoring.workflows.evaluate import EvaluateOutcome
+    from scoring.workflows.learning_curve import LearningCurveOutcome
     from scoring.workflows.results import Comparisons
     from scoring.workflows.suggest import SuggestOutcome
     from scoring.workflows.train import TrainOutcome
     from scoring.workflows.validate import Validation
 
 
+@naming_arguments
 def validate(records: LabelledRecords) -> Validation:
     """Find all faults of records.
 
@@ -57,6 +63,7 @@ def validate(records: LabelledRecords) -> Validation:
     return workflow(paths, stdin=stdin)
 
 
+@naming_arguments
 def train(
     records: LabelledRecords,
     *,
@@ -124,6 +131,7 @@ def train(
     )
 
 
+@naming_arguments
 def evaluate(
     records: LabelledRecords,
     *,
@@ -163,8 +171,8 @@ def evaluate(
     Returns
     -------
     EvaluateOutcome
-        Metrics with intervals, baselines and slices; with ``to_frame``, ``predictions``, ``plot`` and
-        ``save``.
+        Metrics with intervals, baselines and slices; with ``to_frame``, ``predictions`` (with the index of
+        a pandas frame), ``plot`` and ``save``.
 
     Raises
     ------
@@ -174,7 +182,7 @@ def evaluate(
     from scoring.workflows.evaluate import evaluate as workflow
 
     paths, stdin = source_of(records)
-    return workflow(
+    outcome = workflow(
         paths,
         model=None if model is None else _named(model),
         settings=settings or load_settings(),
@@ -187,8 +195,10 @@ def evaluate(
         on_fault=fault_handler(on_error),
         reporter=Warnings(),
     )
+    return replace(outcome, index=pandas_index(records))
 
 
+@naming_arguments
 def compare(
     *models: PathLike | Model,
     on: LabelledRecords = (),
@@ -239,28 +249,70 @@ def compare(
     )
 
 
+@overload
 def backtest(
     records: LabelledRecords,
     *,
-    by: Literal["month", "section"] = "month",
+    by: Literal["month", "section"] = ...,
+    first: str | None = ...,
+    config: TrainConfig | PathLike | None = ...,
+    output: PathLike | None = ...,
+    tracked: bool = ...,
+    now: datetime | None = ...,
+    on_error: OnError = ...,
+    settings: Settings | None = ...,
+) -> BacktestOutcome: ...
+@overload
+def backtest(
+    records: LabelledRecords,
+    *,
+    by: Literal["labels"],
+    counts: Sequence[int] | None = ...,
+    draws: int | None = ...,
+    of_section: str | None = ...,
+    config: TrainConfig | PathLike | None = ...,
+    output: PathLike | None = ...,
+    tracked: bool = ...,
+    now: datetime | None = ...,
+    on_error: OnError = ...,
+    settings: Settings | None = ...,
+) -> LearningCurveOutcome: ...
+@naming_arguments
+def backtest(
+    records: LabelledRecords,
+    *,
+    by: Literal["month", "section", "labels"] = "month",
     first: str | None = None,
+    counts: Sequence[int] | None = None,
+    draws: int | None = None,
+    of_section: str | None = None,
     config: TrainConfig | PathLike | None = None,
     output: PathLike | None = None,
     tracked: bool = True,
     now: datetime | None = None,
     on_error: OnError = "raise",
     settings: Settings | None = None,
-) -> BacktestOutcome:
-    """Evaluate on each month, trained on the records before it, or on each section, trained on the others.
+) -> BacktestOutcome | LearningCurveOutcome:
+    """Evaluate models on months or sections that they have not seen, or by their number of labels.
+
+    A month is evaluated by a model that is trained on the records before it; a section by one that is trained
+    on the others; and with ``by="labels"``, the test block of each section by models that are trained on
+    different numbers of its labels.
 
     Parameters
     ----------
     records : DataFrame, path, document, mapping, or iterable of these
         Labelled records, as in :func:`train`.
-    by : {"month", "section"}
+    by : {"month", "section", "labels"}
         Kind of folds.
     first : str, optional
-        First month to evaluate, such as ``2021-01``.
+        First month to evaluate, such as ``2021-01``; with ``by="month"``.
+    counts : sequence of int, optional
+        Numbers of labels; with ``by="labels"``. Default: 20, 50, 100 and 200.
+    draws : int, optional
+        Random draws for each number of labels; with ``by="labels"``. Default: 20.
+    of_section : str, optional
+        Only this section; with ``by="labels"``. Default: every section.
     config : TrainConfig or path-like, optional
         Fit options, or a YAML file of them.
     output : path-like, optional
@@ -276,33 +328,53 @@ def backtest(
 
     Returns
     -------
-    BacktestOutcome
+    BacktestOutcome or LearningCurveOutcome
         Metrics of each fold, and of all folds together; with ``to_frame``, ``predictions``, ``plot`` and
-        ``save``.
+        ``save``. With ``by="labels"``, the metrics of each section and number of labels; with ``to_frame``,
+        ``plot`` and ``save``.
 
     Raises
     ------
+    ValueError
+        If `by` is another text, or an argument of one kind of folds is given with another.
     RecordError, ModelError, SettingsError, TrackingError
         As in :func:`train`.
     """
+    of_labels = {"counts": counts, "draws": draws, "of_section": of_section}
+    _check_folds(by, {"first": first}, of_labels)
+    paths, stdin = source_of(records)
+    shared: dict[str, Any] = {
+        "config": _config(config),
+        "settings": settings or load_settings(),
+        "now": now or datetime.now(UTC),
+        "output": None if output is None else Path(output),
+        "is_tracked": tracked,
+        "stdin": stdin,
+        "on_fault": fault_handler(on_error),
+        "reporter": Warnings(),
+    }
+    if by == "labels":
+        from scoring.evaluation.learning_curve import COUNTS, N_DRAWS
+        from scoring.workflows.learning_curve import learning_curve
+
+        counts, draws = COUNTS if counts is None else counts, N_DRAWS if draws is None else draws
+        return learning_curve(paths, counts=counts, n_draws=draws, section=of_section, **shared)
     from scoring.workflows.backtest import backtest as workflow
 
-    paths, stdin = source_of(records)
-    return workflow(
-        paths,
-        by=by,
-        first=first,
-        config=_config(config),
-        settings=settings or load_settings(),
-        now=now or datetime.now(UTC),
-        output=None if output is None else Path(output),
-        is_tracked=tracked,
-        stdin=stdin,
-        on_fault=fault_handler(on_error),
-        reporter=Warnings(),
-    )
+    return workflow(paths, by=by, first=first, **shared)
 
 
+def _check_folds(by: str, of_month: Mapping[str, object], of_labels: Mapping[str, object]) -> None:
+    """Refuse another kind of folds, and arguments that belong to another kind."""
+    if by not in ("month", "section", "labels"):
+        raise ValueError(f'by: got {by!r}, expected "month", "section" or "labels"')
+    for kind, arguments in (("month", of_month), ("labels", of_labels)):
+        for name, value in arguments.items():
+            if value is not None and by != kind:
+                raise ValueError(f'{name}: got {value!r} with by="{by}", expected by="{kind}"')
+
+
+@naming_arguments
 def measure_drift(
     records: LabelledRecords,
     *,
@@ -369,6 +441,7 @@ def measure_drift(
     )
 
 
+@naming_arguments
 def suggest(
     records: LabelledRecords,
     *,

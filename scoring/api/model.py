@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import msgspec
 
+from scoring.api.argument_names import naming_arguments
 from scoring.api.inputs import OnError, PathLike, Records, Warnings, fault_handler, read_documents_of
 from scoring.errors import Fault, RecordError
 from scoring.explanation.frames import reason_frame, score_frame
@@ -41,6 +42,9 @@ class Model:
     ----------
     saved : SavedModel
         Fitted parts and manifest of the model.
+    address : str, optional
+        Its run or version in the store, ``runs:/ID`` or ``models:/NAME/3``; None for a folder, a zip or the
+        shipped model.
 
     Examples
     --------
@@ -51,8 +55,9 @@ class Model:
     True
     """
 
-    def __init__(self, saved: SavedModel) -> None:
+    def __init__(self, saved: SavedModel, address: str | None = None) -> None:
         self.saved = saved
+        self.address = address
 
     def __repr__(self) -> str:
         training = self.saved.manifest.training
@@ -229,15 +234,16 @@ def _or_error(item: Document | RecordError, results: Iterator[_T]) -> _T | Recor
     return item if isinstance(item, RecordError) else next(results)
 
 
+@naming_arguments
 def load_model(model: PathLike | None = None, *, settings: Settings | None = None) -> Model:
     """Load a model.
 
     Parameters
     ----------
     model : str or path-like, optional
-        A model folder or exported zip file (a path or URL), a run's id, ``runs:/ID``,
-        ``models:/NAME/VERSION``, ``models:/NAME@ALIAS`` or ``shipped``. Default: the model of the settings,
-        else the champion of the registry.
+        A model folder or exported zip file (a path or URL), a run's id, ``runs:/ID`` with the id or its
+        beginning, ``models:/NAME/VERSION``, ``models:/NAME/latest``, ``models:/NAME@ALIAS`` or ``shipped``.
+        Default: the model of the settings, else the champion of the registry.
     settings : Settings, optional
         Home and store. Default: settings of the current folder and environment.
 
@@ -258,10 +264,11 @@ def load_model(model: PathLike | None = None, *, settings: Settings | None = Non
     >>> load_model("shipped").name.startswith("default@")
     True
     """
-    from scoring.deployment.open_model import open_model
+    from scoring.deployment.resolve_model import resolve
 
     spec = None if model is None else spec_of(model)
-    return Model(open_model(spec, settings or load_settings(), Warnings(), is_whole=False))
+    loaded_model = resolve(spec, settings or load_settings(), is_whole=False, reporter=Warnings())
+    return Model(loaded_model.saved, loaded_model.resolved.address)
 
 
 def spec_of(model: PathLike) -> str:

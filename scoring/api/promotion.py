@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from scoring.api.argument_names import naming_arguments
 from scoring.api.inputs import LabelledRecords, OnError, PathLike, Warnings, fault_handler, source_of
 from scoring.api.model import Model, spec_of
 from scoring.errors import ModelError
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
     from scoring.workflows.train import TrainOutcome
 
 
+@naming_arguments
 def promote(
-    model: PathLike | TrainOutcome,
+    model: PathLike | Model | TrainOutcome,
     *,
     on: LabelledRecords = (),
     dry_run: bool = False,
@@ -32,9 +34,10 @@ def promote(
 
     Parameters
     ----------
-    model : str, path-like or TrainOutcome
-        The challenger: a run's id, ``runs:/ID``, ``models:/NAME/VERSION``, a model folder, ``shipped``, or
-        the result of a logged training. It is registered if it has no version yet.
+    model : str, path-like, Model or TrainOutcome
+        The challenger: a run's id, ``runs:/ID``, ``models:/NAME/VERSION``, a model folder, ``shipped``, a
+        model that was loaded from a run or version, or the result of a logged training. It is registered if
+        it has no version yet.
     on : DataFrame, path, document, mapping, or iterable of these
         Labelled records to compare on, as in :func:`train`; later than the training records of both models.
         Default: the held-out records of both runs.
@@ -81,7 +84,7 @@ def promote(
     )
 
 
-def _named(model: PathLike | TrainOutcome) -> str:
+def _named(model: PathLike | Model | TrainOutcome) -> str:
     from scoring.workflows.train import TrainOutcome
 
     if isinstance(model, TrainOutcome):
@@ -89,7 +92,10 @@ def _named(model: PathLike | TrainOutcome) -> str:
             raise ModelError("model: got a training that is not logged: train it with tracked=True")
         return model.run_id
     if isinstance(model, Model):
-        raise TypeError(
-            f"model: got the loaded model {model.name}, expected the name of its run, version or folder"
-        )
+        if model.address is None:
+            raise ModelError(
+                f"model: got the loaded model {model.name}, which is not from a run: give its run, its "
+                "version or its folder"
+            )
+        return model.address
     return spec_of(model)

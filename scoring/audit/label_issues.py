@@ -118,7 +118,7 @@ class _Auditor:
         self, mask: NDArray[np.bool_], severity: Floats, make_finding: Callable[[int], Finding]
     ) -> FindingMakers:
         order = sorted(
-            np.flatnonzero(mask).tolist(), key=lambda row: (-severity[row], self.documents[row].path)
+            np.flatnonzero(mask).tolist(), key=lambda row: (-severity[row], self.documents[row].name)
         )
         return [partial(make_finding, row) for row in order]
 
@@ -141,7 +141,7 @@ class _Auditor:
         side = "above" if label > expected else "below"
         return Finding(
             kind="quality",
-            path=self.documents[row].path,
+            path=self.documents[row].name,
             field="quality",
             label=label,
             expected=expected,
@@ -183,7 +183,7 @@ class _Auditor:
         best_message = f"; the best is {named_coverage(best)}" if best else "; no coverage has a quality"
         return Finding(
             kind="lead",
-            path=document.path,
+            path=document.name,
             field="heat",
             label=label,
             expected=expected,
@@ -210,7 +210,7 @@ class _Auditor:
         coverage_count = int(self.training.table.number("coverage_count")[row])
         return Finding(
             kind="heat",
-            path=self.documents[row].path,
+            path=self.documents[row].name,
             field="heat",
             label=label,
             expected=expected,
@@ -234,7 +234,7 @@ class _Auditor:
         status = "published, others are not" if is_published else "not published, others are"
         return Finding(
             kind="published",
-            path=self.documents[row].path,
+            path=self.documents[row].name,
             field="published",
             label=is_published,
             expected=not is_published,
@@ -299,12 +299,12 @@ class _Auditor:
         )
         return Finding(
             kind="twin",
-            path=self.documents[row].path,
+            path=self.documents[row].name,
             field=field,
             label=label,
             expected=other_label,
             difference=float(label - other_label),
-            reason=f"near-duplicate of {self.documents[other].path} (same provider, topics and picture), "
+            reason=f"near-duplicate of {self.documents[other].name} (same provider, topics and picture), "
             f"which has {other_label}{heat_message}",
-            other=self.documents[other].path,
+            other=self.documents[other].name,
         )

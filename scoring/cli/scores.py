@@ -106,6 +106,7 @@ def score(
         settings=settings,
         as_of=as_of,
         cache=options.cache_of(settings, is_used=not no_cache),
+        has_own_names=not write,
         **options.channels_of(terminal),
     )
     if write:

@@ -35,6 +35,7 @@ from scoring.storage.urls import is_remote, local_path
 from scoring.tracking import (
     RunRecord,
     Store,
+    exact_address,
     find_run,
     flat,
     read_columns,
@@ -82,6 +83,7 @@ def split_arguments(arguments: Sequence[str | SavedModel], store: Store) -> tupl
             references.append(Reference(argument, None))
             continue
         if argument.startswith("models:/"):
+            argument = exact_address(store, argument)
             run_id = run_of_version(store, argument)
         elif _is_model(argument):
             references.append(Reference(argument, None))
@@ -138,7 +140,7 @@ def scored(
     dataset = LabelledDataset(documents, 0, 0, data_sha256(document.sha256 for document in documents))
     all_records = np.ones(len(documents), dtype=bool)
     sections: Sequence[str] = ()  # of the records, by the first model's rule
-    paths = [document.path for document in documents]
+    paths = [document.name for document in documents]
     candidates, notes = [], []
     for done, reference in enumerate(named):
         reporter.step("scoring", done, len(named))

@@ -140,7 +140,7 @@ def judge_on(
     # Each model has its own rule for the section of a record, and its features depend on it.
     seen_by = [later_records.under(saved.scorer.sections).as_seen(all_records) for saved in models]
     records = seen_by[-1]
-    paths = [document.path for document in later_records.documents]
+    paths = [document.name for document in later_records.documents]
     if champion is None:
         evaluation = evaluate_models(
             challenger.scorer, records, paths, n_bootstrap=0, seed=settings.seed, num_threads=settings.threads

@@ -41,7 +41,7 @@ SERVER_SECONDS = 60.0
 _CHAMPION = "champion"
 _TRACKED = re.compile(r"(runs|models):/")
 _ALIAS = re.compile(r"models:/([^/@]+)@([^/@]+)")
-_FORMS = "a folder or zip, runs:/ID, models:/NAME/VERSION, models:/NAME@ALIAS or shipped"
+_FORMS = "a folder or zip, runs:/ID, models:/NAME/VERSION (or latest), models:/NAME@ALIAS or shipped"
 
 
 def look_up(spec: str | None, settings: Settings) -> RegistryEntry | None:
@@ -52,14 +52,13 @@ def look_up(spec: str | None, settings: Settings) -> RegistryEntry | None:
     TrackingError
         If the store has no such model, or cannot be reached.
     """
-    from scoring.tracking import Store, champion, read_run, resolve_model, run_of_version
+    from scoring.tracking import Store, champion, exact_address, read_run, resolve_model, run_of_version
 
     store = Store(settings.tracking_uri, settings.home)
-    alias = _ALIAS.fullmatch(spec or f"models:/{settings.registered_model}@{_CHAMPION}")
-    address = champion(store, *alias.groups()) if alias else spec
-    if spec is None and address is None:
+    # The store raises the error for an alias or a run that does not exist.
+    address = exact_address(store, spec) if spec else champion(store, settings.registered_model, _CHAMPION)
+    if address is None:
         return None
-    address = str(address or spec)  # the store raises the error for an unknown alias
     run_id = address.split("/")[1] if address.startswith("runs:/") else run_of_version(store, address)
     folder = resolve_model(store, address)
     return RegistryEntry(str(folder), address, read_run(store, run_id).summary.started_at)

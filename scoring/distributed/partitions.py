@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -26,11 +26,14 @@ class Piece(msgspec.Struct, frozen=True, array_like=True):
         The file.
     start, stop : int
         Byte range, `stop` excluded.
+    n_lines_before : int
+        Lines of the file before the range, once they are counted: see :func:`number_lines`.
     """
 
     file: Found
     start: int
     stop: int
+    n_lines_before: int = 0
 
     @property
     def is_last(self) -> bool:
@@ -95,6 +98,53 @@ def _pieces(files: Iterable[Found], max_bytes: int) -> Iterator[Piece]:
             yield Piece(file, 0, file.n_bytes)
 
 
+def number_lines(
+    partitions: Sequence[Partition], count: Callable[[Iterable[Piece]], Iterator[int]]
+) -> list[Partition]:
+    """Number the lines of files that are split, so that a record has the same line as in the whole file.
+
+    Parameters
+    ----------
+    partitions : sequence of Partition
+        All partitions, in order.
+    count : callable
+        Counts the lines of pieces, in order: :func:`count_lines` of each.
+
+    Returns
+    -------
+    list of Partition
+        The same partitions, with the lines before each piece.
+    """
+    followed = [
+        piece for partition in partitions for piece in partition.pieces if not piece.is_last and piece.stop
+    ]
+    n_lines = dict(zip(map(_range_of, followed), count(followed), strict=True))
+    url, n_before = "", 0
+    numbered = []
+    for partition in partitions:
+        pieces = []
+        for piece in partition.pieces:
+            if piece.file.url != url:
+                url, n_before = piece.file.url, 0
+            pieces.append(msgspec.structs.replace(piece, n_lines_before=n_before))
+            n_before += n_lines.get(_range_of(piece), 0)
+        numbered.append(Partition(partition.number, tuple(pieces)))
+    return numbered
+
+
+def _range_of(piece: Piece) -> tuple[str, int]:
+    return piece.file.url, piece.start
+
+
+def count_lines(piece: Piece) -> int:
+    """Count the lines that begin in a piece."""
+    return n_lines_in(read_lines(piece))
+
+
+def n_lines_in(data: bytes) -> int:
+    return data.count(b"\n") + (bool(data) and not data.endswith(b"\n"))
+
+
 def read(partition: Partition) -> Iterator[tuple[Iterable[Source], int]]:
     """Read the records of each piece of a partition.
 
@@ -139,8 +189,7 @@ def _lines(piece: Piece) -> tuple[Iterable[Source], int]:
         # Reported once, for the first piece of the file.
         path = piece.file.path
         return [Source(path, error=unreadable(path, error))] if piece.start == 0 else [], 0
-    n_lines = data.count(b"\n") + (bool(data) and not data.endswith(b"\n"))
-    return lines_of(io.BytesIO(data), piece.file.path), n_lines
+    return lines_of(io.BytesIO(data), piece.file.path), n_lines_in(data)
 
 
 def read_lines(piece: Piece) -> bytes:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from scoring.distributed.output_dataset import DataSet, Done, Job
-from scoring.distributed.partitions import Extent, Partition, read
+from scoring.distributed.partitions import Extent, Partition, Piece, read
 from scoring.distributed.worker_model import scorer_of
 from scoring.errors import Fault, RecordError, ScoringError
 from scoring.features.as_of import AsOf
@@ -54,20 +54,29 @@ class Reading:
     def documents(self) -> Iterator[Document]:
         """Yield the usable records."""
         for index, (sources, n_lines) in enumerate(read(self.partition)):
-            field_map = self.partition.pieces[index].file.field_map
+            piece = self.partition.pieces[index]
             n_records = 0
             for source in sources:
                 n_records += 1
                 try:
-                    yield source.document(
+                    document = source.document(
                         source.content(),
                         is_hashed=self.is_hashed,
-                        field_map=field_map,
+                        field_map=piece.file.field_map,
                         reads_body=self.reads_body,
                     )
                 except RecordError as error:
                     self.faults.append((index, error.faults))
+                else:
+                    yield in_file(document, piece)
             self.extents.append(Extent(n_lines, n_records))
+
+
+def in_file(document: Document, piece: Piece) -> Document:
+    """The document of a line with its number in the file, not in the piece."""
+    if not document.line or not piece.n_lines_before:
+        return document
+    return msgspec.structs.replace(document, line=document.line + piece.n_lines_before)
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,7 @@ def worst_misses(
     )
     return tuple(
         WorstError(
-            path=documents[row].path,
+            path=documents[row].name,
             day=str(predictions["published_at"][row].astype("datetime64[D]")),
             provider=str(predictions["provider"][row]),
             quality=int(predictions["quality"][row]),

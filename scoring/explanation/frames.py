@@ -20,7 +20,7 @@ ERROR = "error"
 """Column with the fault of a record that cannot be used; null for all other records."""
 
 REASON_KINDS = {
-    "row": "int",
+    "row": "row",
     "path": "str",
     "target": "str",
     "feature": "str",
@@ -41,7 +41,7 @@ _REST_TEXTS = {
 _LEAST = 5e-5  # replaces a probability of 0, which is rounded to four digits
 
 _KINDS = ("int", "float", "bool", "str", "list")
-_WITH_NULL = {"int": "Int64", "bool": "boolean"}  # pandas types for columns with nulls
+_PANDAS_TYPES = {"row": "int64", "int": "Int64", "bool": "boolean"}  # the same with and without nulls
 
 Result = Score | RecordError
 Explained = Explanation | RecordError
@@ -61,8 +61,9 @@ def score_frame(results: Sequence[Result], like: nw.DataFrame[Any]) -> Any:
     -------
     DataFrame of shape (n_results, n_score_fields + 1)
         The fields of a score, and ``error``, which is null for a record that was scored. Scores that the
-        model does not give, and all scores of a record that cannot be used, are null. Warnings are joined
-        by ``"; "``.
+        model does not give, and all scores of a record that cannot be used, are null. The type of a column
+        does not depend on the data: in pandas, whole numbers are ``Int64``, and booleans ``boolean``.
+        Warnings are joined by ``"; "``.
     """
     columns: dict[str, list[Any]] = {}
     kinds = {}
@@ -77,7 +78,7 @@ def score_frame(results: Sequence[Result], like: nw.DataFrame[Any]) -> Any:
 
 def _field(result: Result, name: str) -> object:
     if isinstance(result, RecordError):
-        return result.faults[0].path if name == "path" else None
+        return result.faults[0].location if name == "path" else None
     value = getattr(result, name)
     return "; ".join(value) if isinstance(value, tuple) else value
 
@@ -110,7 +111,7 @@ def reason_frame(explanations: Sequence[Explained], like: nw.DataFrame[Any]) -> 
 def reasons_of(explanation: Explained) -> Iterator[tuple[Any, ...]]:
     """Cells of each contribution, without the number of the row."""
     if isinstance(explanation, RecordError):
-        yield explanation.faults[0].path, None, None, None, None, str(explanation)
+        yield explanation.faults[0].location, None, None, None, None, str(explanation)
         return
     path = explanation.score.path
     for target, reasons in explanation.reasons.items():
@@ -155,7 +156,7 @@ def feature_frame(table: pa.Table, read: Sequence[Document | RecordError], like:
     }
     kinds = dict.fromkeys(table.column_names, "float")
     kinds |= dict.fromkeys(("path", *TEXT_NAMES), "str") | {"topics": "list", ERROR: "str"}
-    columns["path"] = [item.path if isinstance(item, Document) else item.faults[0].path for item in read]
+    columns["path"] = [item.name if isinstance(item, Document) else item.faults[0].location for item in read]
     columns[ERROR] = [str(item) if isinstance(item, RecordError) else None for item in read]
     return _frame(columns, kinds, like, list(range(len(read))))
 
@@ -171,7 +172,12 @@ def _frame(
         index = nw.to_native(like).index[rows]
         arrays = {name: _pandas_column(values, kinds[name], namespace) for name, values in columns.items()}
         return namespace.DataFrame(arrays, index=index, columns=list(columns))
-    types: dict[str, Any] = {"int": nw.Int64(), "float": nw.Float64(), "bool": nw.Boolean()}
+    types: dict[str, Any] = {
+        "row": nw.Int64(),
+        "int": nw.Int64(),
+        "float": nw.Float64(),
+        "bool": nw.Boolean(),
+    }
     types |= {"str": nw.String(), "list": nw.List(nw.String())}
     schema = {name: types[kinds[name]] for name in columns}
     return nw.from_dict(columns, schema, backend=like.implementation).to_native()
@@ -182,6 +188,8 @@ def _pandas_column(values: list[Any], kind: str, namespace: Any) -> Any:
         return namespace.array(
             [float("nan") if value is None else value for value in values], dtype="float64"
         )
-    if kind in _WITH_NULL and any(value is None for value in values):
-        return namespace.array(values, dtype=_WITH_NULL[kind])
-    return namespace.Series(values, dtype={"int": "int64", "bool": "bool"}.get(kind, "object")).array
+    if kind in _PANDAS_TYPES:
+        return namespace.array(values, dtype=_PANDAS_TYPES[kind])
+    if kind == "str":
+        return namespace.Series(["", *values]).array[1:]  # the type of text, also if all values are missing
+    return namespace.Series(values, dtype="object").array

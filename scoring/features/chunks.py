@@ -8,7 +8,7 @@ from typing import BinaryIO, NamedTuple
 
 import msgspec
 
-from scoring.errors import RecordError
+from scoring.errors import RecordError, located, shown
 from scoring.features.as_of import AsOf
 from scoring.features.cache import FeatureCache
 from scoring.features.extraction import Extracted, extracted
@@ -24,7 +24,8 @@ _ROW_BYTES = 2**12
 """Approximate size of a record's features."""
 
 Packed = bytes
-"""An encoded :class:`~scoring.features.extraction.Extracted` without its path, for processes and cache."""
+"""An encoded :class:`~scoring.features.extraction.Extracted`, for processes and cache; its path is only
+a row's own name."""
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Extracted)
@@ -104,7 +105,7 @@ class ExtractionTask(NamedTuple):
             reads_body = self.field_maps.reads_bodies
             document = source.document(content, is_hashed=False, field_map=field_map, reads_body=reads_body)
             features = extracted(document, self.as_of, self.sections)
-            return _ENCODER.encode(msgspec.structs.replace(features, path=""))
+            return _ENCODER.encode(msgspec.structs.replace(features, path=document.row_id))
         except RecordError as error:
             return error
 
@@ -116,9 +117,12 @@ def _content(source: Source) -> bytes | RecordError:
         return error
 
 
-def unpack(packed: Packed, path: str) -> Extracted:
-    """Decode the features of a record, and add its path."""
-    return msgspec.structs.replace(_DECODER.decode(packed), path=path)
+def unpack(packed: Packed, source: Source, *, has_own_name: bool = True) -> Extracted:
+    """Decode the features of a record; without a name of its own, it has that of its source."""
+    features = _DECODER.decode(packed)
+    if has_own_name and features.path:
+        return features
+    return msgspec.structs.replace(features, path=located(shown(source.path), source.line))
 
 
 def _is_decodable(kept: Packed) -> bool:

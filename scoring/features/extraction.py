@@ -61,7 +61,7 @@ def extracted(document: Document, as_of: AsOf, sections: SectionRule) -> Extract
     known = known_coverage(record, moment)
     n_unscored = sum(entry.quality is None for entry in known)
     return Extracted(
-        document.path,
+        document.name,
         extract_known(record, known, moment),
         n_unscored,
         document.warnings,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from typing import BinaryIO
 
-from scoring.errors import RecordError, shown
+from scoring.errors import RecordError
 from scoring.features.as_of import AsOf
 from scoring.features.cache import FeatureCache
 from scoring.features.chunks import ExtractionTask, chunks_of, unpack
@@ -17,6 +17,7 @@ from scoring.features.sections import FIRST_TOPIC, SectionRule
 from scoring.features.worker_processes import ChunkResults, is_large, process_chunks, process_in_parallel
 from scoring.records.field_maps.lookup import FieldMaps
 from scoring.records.files import STDIN, OnFault, expand
+from scoring.records.unread_columns import log_unread_columns
 from scoring.storage.remote_copies import copies_folder
 from scoring.storage.urls import is_remote
 
@@ -37,6 +38,7 @@ def read_features(
     stdin: BinaryIO | None = None,
     on_fault: OnFault,
     on_progress: Callable[[int, int], None] | None = None,
+    has_own_names: bool = True,
 ) -> Generator[Extracted, None, None]:
     """Extract the features of the records of some paths, in order and with bounded memory.
 
@@ -60,6 +62,8 @@ def read_features(
         Cache of features by content.
     stdin, on_fault, on_progress
         As for :func:`scoring.records.corpus.read_documents`.
+    has_own_names : bool
+        Whether a row with a ``path`` or ``id`` has that name, which may be the path of another record's file.
 
     Returns
     -------
@@ -76,12 +80,9 @@ def read_features(
     copies = copies_folder() if any(map(is_remote, files)) else None
 
     def task() -> ExtractionTask:
-        return ExtractionTask(
-            as_of,
-            sections() if callable(sections) else sections,
-            (field_maps() if callable(field_maps) else field_maps) or FieldMaps(paths),
-            cache,
-        )
+        maps = (field_maps() if callable(field_maps) else field_maps) or FieldMaps(paths)
+        log_unread_columns(files, maps)
+        return ExtractionTask(as_of, sections() if callable(sections) else sections, maps, cache)
 
     # Standard input may be slow: it is not read before the first record is requested.
     if n_processes > 1 and STDIN not in files and is_large(files):
@@ -96,7 +97,7 @@ def read_features(
         next(results)
     else:
         results = process_chunks(chunks, task, n_processes, copies)
-    return _decoded_records(results, len(files), on_fault, on_progress)
+    return _decoded_records(results, len(files), on_fault, on_progress, has_own_names)
 
 
 def _decoded_records(
@@ -104,6 +105,7 @@ def _decoded_records(
     n_files: int,
     on_fault: OnFault,
     on_progress: Callable[[int, int], None] | None,
+    has_own_names: bool,
 ) -> Generator[Extracted, None, None]:
     n_done = 0
     with closing(results):
@@ -114,7 +116,7 @@ def _decoded_records(
                 if isinstance(result, RecordError):
                     on_fault(result)
                 else:
-                    yield unpack(result, shown(source.path))
+                    yield unpack(result, source, has_own_name=has_own_names)
             n_done += chunk.n_files
             if on_progress is not None and chunk.n_files:
                 on_progress(n_done, n_files)

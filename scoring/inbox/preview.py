@@ -84,7 +84,7 @@ def _document(file: UploadedFile, limits: RecordLimits, field_map: FieldMap | No
         document = decode_json(data, file.name, file.line, field_map)
     else:
         document = decode_file(data, file.name, field_map=field_map, reads_body=True)
-    return msgspec.structs.replace(limits.check(document, file.line), path=_path(file))
+    return msgspec.structs.replace(limits.check(document, file.line), path=_path(file), line=0, row_id="")
 
 
 def _path(file: UploadedFile) -> str:

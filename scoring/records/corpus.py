@@ -25,6 +25,7 @@ from scoring.records.record import Document
 from scoring.records.row_stream import RowStream
 from scoring.records.rows import decode_row
 from scoring.records.tables import is_table, read_rows
+from scoring.records.unread_columns import log_unread_columns
 from scoring.storage.regular_files import kind_of, open_regular
 from scoring.storage.urls import is_remote, is_web, local_path
 
@@ -144,6 +145,8 @@ def read_documents(
     """
     files = expand(paths, on_fault=on_fault)
     field_maps = field_maps or FieldMaps(paths)
+    if not with_unread_keys:
+        log_unread_columns(files, field_maps)
     for n_done, file in enumerate(files, start=1):
         if file == STDIN and isinstance(stdin, RowStream):
             for item in stdin.read_documents(field_maps.of(file)):

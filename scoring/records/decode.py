@@ -8,6 +8,7 @@ title) to the strict path, which reads the record or reports every fault.
 from __future__ import annotations
 
 import codecs
+import dataclasses
 import hashlib
 import json
 import re
@@ -20,14 +21,28 @@ from scoring.errors import Fault, RecordError, shown
 from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.forms.front_matter import MAX_BYTES, Span, decode_utf8, find_front_matter, to_json
 from scoring.records.forms.node import MAX_DEPTH, OPAQUE, TOO_DEEP, Node, Problem
+from scoring.records.json_text import is_json_text, nested_keys
 from scoring.records.plain_json import decode_fast, is_unambiguous_json
 from scoring.records.reader import read_record
 from scoring.records.reading_warnings import unread_keys
 from scoring.records.record import Document, Labels, Record
 
+NO_NAME = "-"
+"""Path of a record without one."""
+
 _Mapped = tuple[str, dict[str, tuple[str, str]]]
 _FIELDS_DECODER = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _OPAQUE_START = re.compile(rb'"%s"\s*:\s*"' % OPAQUE.encode())
+
+
+class _Row(msgspec.Struct, frozen=True):
+    """Names that a row may have of its own."""
+
+    path: str | int | None = None
+    id: str | int | None = None
+
+
+_ROW_DECODER = msgspec.json.Decoder(_Row)
 
 
 def decode_file(
@@ -91,7 +106,7 @@ def decode_file(
         keys = unread_keys(root, field_map) if with_unread_keys else ()
     if reads_body:
         record = _with_body(record, data, span, path)
-    return Document(shown(path), 1, digest, record, labels, warnings, keys, *mapped)
+    return Document(shown(path), 0, digest, record, labels, warnings, keys, *mapped)
 
 
 def _parse(text: str, span: Span, path: str) -> Node:
@@ -195,13 +210,40 @@ def decode_json(
     is_own_layout = field_map is None or field_map.is_own_layout
     fast = decode_fast(visible) if is_own_layout and is_unambiguous_json(visible) else None
     if fast is not None:
-        return Document(shown(path), line, digest, *fast, _unread_keys(visible) if with_unread_keys else ())
+        keys = _unread_keys(visible) if with_unread_keys else ()
+        return Document(shown(path), line, digest, *fast, keys, row_id=_row_id(visible))
     with any_error_a_fault(path):
-        root = parse_json(visible, path, line)
+        root = _with_nested(parse_json(visible, path, line), path, field_map)
         read = _read(root, path, field_map)
         mapped = _mapped(root, field_map)
     keys = unread_keys(root, field_map) if with_unread_keys else ()
-    return Document(shown(path), line, digest, *read, keys, *mapped)
+    return Document(shown(path), line, digest, *read, keys, *mapped, row_id=_row_id(visible))
+
+
+def _with_nested(root: Node, path: str, field_map: FieldMap | None) -> Node:
+    """The record with its nested fields parsed, if they are JSON text."""
+    if not isinstance(root.value, dict):
+        return root
+    parsed = {}
+    for name in nested_keys(field_map):
+        node = root.value.get(name)
+        if node is None or node.is_plain or not is_json_text(node.value):
+            continue
+        try:
+            parsed[name] = parse_json(node.value.encode(errors="surrogatepass"), path, node.line)
+        except RecordError as error:
+            raise RecordError(*(dataclasses.replace(fault, field=name) for fault in error.faults)) from None
+    return dataclasses.replace(root, value=root.value | parsed) if parsed else root
+
+
+def _row_id(data: bytes) -> str:
+    """Own name of a row: its ``path``, else its ``id``, if that is text or a whole number; else empty."""
+    try:
+        row = _ROW_DECODER.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return ""  # a name of another type names nothing
+    name = next((name for name in (row.path, row.id) if name not in (None, "", NO_NAME)), "")
+    return shown(str(name))
 
 
 def _without_opaque(data: bytes) -> bytes:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scoring.errors import Fault, RecordError
 from scoring.extras import naming_extras
+from scoring.records.decode import NO_NAME
 from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.record import Document
 from scoring.records.row_stream import Row, RowStream
+from scoring.records.unread_columns import unread_columns
 
 if TYPE_CHECKING:
     import narwhals as nw
@@ -109,7 +113,17 @@ def read_frame(frame: object, field_map: FieldMap | None = None) -> FrameRows:
     >>> rows.documents[0].record.topics, len(rows.read)
     (('Weather',), 2)
     """
+    warn_of_columns(frame, field_map)
     return FrameRows(_opened(frame), list(RowStream(rows_of(frame)).read_documents(field_map)))
+
+
+def warn_of_columns(frame: object, field_map: FieldMap | None) -> None:
+    """Warn of columns that no field uses, if one looks like a misspelt field; else log them."""
+    message, is_suspicious = unread_columns(list(map(str, _opened(frame).columns)), field_map)
+    if is_suspicious:
+        warnings.warn(message, stacklevel=5)
+    elif message:
+        logging.getLogger("scoring").info(message)
 
 
 def _opened(frame: object) -> nw.DataFrame[Any]:
@@ -146,11 +160,22 @@ def _named(frame: nw.DataFrame[Any]) -> nw.DataFrame[Any]:
     return nw.from_native(native.assign(**{PATH: native.index}), eager_only=True)
 
 
-def row_of(row: Mapping[str, Any], number: int) -> Row:
-    """Non-missing fields of a row or mapping, with its path, or its number where it has none."""
+def pandas_index(records: object) -> Any:
+    """Index of a pandas frame, which names its rows; None for anything else."""
+    if not is_frame(records):
+        return None
+    frame = _opened(records)
+    if not frame.implementation.is_pandas_like():
+        return None
+    import narwhals as nw
+
+    return nw.to_native(frame).index
+
+
+def row_of(row: Mapping[Any, Any], number: int) -> Row:
+    """Non-missing fields of a row or mapping, with its path and its number."""
     fields = {str(name): value for name, value in row.items() if not is_missing(value)}
-    path = str(fields.pop(PATH, "-"))
-    return fields, path, number if path == "-" else 0
+    return fields, str(fields.pop(PATH, NO_NAME)), number
 
 
 def is_missing(value: object) -> bool:

@@ -70,9 +70,8 @@ class RecordLimits(NamedTuple):
             ("topics", "topics", len(record.topics), self.topics),
         ):
             if limit_count is not None and n_entries > limit_count:
-                fault = Fault(
-                    document.path, document.line, field, f"{n_entries:,} entries", f"at most {limit_count:,}"
-                )
+                got, expected = f"{n_entries:,} entries", f"at most {limit_count:,}"
+                fault = Fault(document.path, document.line or 1, field, got, expected)
                 raise RecordLimitError(limit, fault)
         return document
 

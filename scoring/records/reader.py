@@ -35,6 +35,8 @@ _MOMENT = re.compile(
 _BEYOND_MICROSECONDS = re.compile(r"(?<=\.\d{6})\d+", re.ASCII)
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
+_NUMBER = re.compile(r"[-+]?(?:\.\d+|\d+(?:\.\d*)?)(?:[eE][-+]?\d+)?", re.ASCII)
+
 T = TypeVar("T")
 
 
@@ -83,6 +85,8 @@ class _Reader:
         fields = self._open(root, "", used=INPUT_FIELDS)
         n_faults = len(self.faults)
         title = self._text(fields, "title", "")
+        if title and fields["title"].is_plain and _is_untyped(title):
+            self.warnings.append(f"title: got {title}, a number or boolean: taken as text")
         if not title.strip() and len(self.faults) == n_faults:
             self._fail(fields.get("title", root), "title", "no text", "a title")
         record = Record(
@@ -232,10 +236,14 @@ class _Reader:
         node = fields.get("topics")
         if node is not None and isinstance(node.value, str) and not node.is_null:
             return (self._check_text(node, node.value, "topics"),) if node.value else ()
-        return self._items(fields, "topics", "", self._topic)
+        topics = self._items(fields, "topics", "", self._topic)
+        return tuple(topic for topic in topics if topic)
 
     def _topic(self, node: Node, where: str) -> str:
-        if not isinstance(node.value, str) or node.is_null or not node.value:
+        if node.is_null:
+            self.warnings.append(f"{where}: got nothing, expected text: left out")
+            return ""
+        if not isinstance(node.value, str) or not node.value:
             self._fail(node, where, node.describe(), "text")
             return ""
         return self._check_text(node, node.value, where)
@@ -286,6 +294,11 @@ class _Reader:
 _IMAGE_FIELDS = frozenset(Image.__struct_encode_fields__)
 _PROVIDER_FIELDS = frozenset(Provider.__struct_encode_fields__)
 _COVERAGE_FIELDS = frozenset(Coverage.__struct_encode_fields__)
+
+
+def _is_untyped(text: str) -> bool:
+    """Whether a text without quotes is a number or a boolean."""
+    return text in _BOOLEANS or _NUMBER.fullmatch(text) is not None
 
 
 def _of(problem: Problem) -> tuple[int, str, str, str]:

@@ -12,6 +12,8 @@ from typing import Annotated
 
 import msgspec
 
+from scoring.errors import located
+
 MAX_INTEGER = 999_999_999
 """Largest integer in a record; a larger one is taken for a mistake, and a float would round it."""
 
@@ -218,7 +220,7 @@ class Document(msgspec.Struct, frozen=True, gc=False):
         File, or name of the row in a frame; ``-`` for standard input, or a row without a name. Escaped by
         :func:`scoring.errors.shown`, since a file name may not be valid text.
     line : int
-        Line of a file of JSON lines, from 1; 0 for a whole file.
+        Line, row or entry of a file of many records, or row of a frame, from 1; 0 for a whole file.
     sha256 : str
         Hex digest of the file or line.
     record : Record
@@ -233,6 +235,8 @@ class Document(msgspec.Struct, frozen=True, gc=False):
         Digest of the field map by which it was read; empty for scoring's own layout.
     label_texts : mapping of str to tuple of str
         Key and text in the file of each label that a field map finds at a key.
+    row_id : str
+        The ``path``, else the ``id``, of a row or line that has one, escaped; empty for a whole file.
     """
 
     path: str
@@ -244,3 +248,14 @@ class Document(msgspec.Struct, frozen=True, gc=False):
     unread_keys: tuple[str, ...] = ()
     field_map_sha256: str = ""
     label_texts: Mapping[str, tuple[str, str]] = {}
+    row_id: str = ""
+
+    @property
+    def name(self) -> str:
+        """Name in results: the file, ``file:number`` for a line, row or entry, or the row's own name."""
+        return self.row_id or located(self.path, self.line)
+
+    @property
+    def line_in_path(self) -> int:
+        """Line, row or entry to look for in the file; 0 if the path itself names the record."""
+        return 0 if self.row_id == self.path else self.line

@@ -5,13 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from io import BytesIO
 
+import msgspec
+
 from scoring.errors import RecordError
+from scoring.records.decode import NO_NAME
 from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.record import Document
 from scoring.records.rows import decode_row
 
 Row = tuple[dict[str, object], str, int]
-"""Fields of a record that are not missing, its path, and its number where it has no path."""
+"""Fields of a record that are not missing, its path (``-`` if it has none), and its number, from 1."""
+
+
+def decode_item(row: Row, field_map: FieldMap | None) -> Document:
+    """Decode the record of a row; its path names it, else its ``id``, else its number.
+
+    Raises
+    ------
+    RecordError
+        With every fault of the record.
+    """
+    fields, path, number = row
+    if path == NO_NAME:
+        return decode_row(fields, path, number, field_map)
+    document = decode_row(fields, path, 0, field_map)
+    return msgspec.structs.replace(document, line=number, row_id=document.path)
 
 
 class RowStream(BytesIO):
@@ -36,6 +54,6 @@ class RowStream(BytesIO):
                 yield row
                 continue
             try:
-                yield decode_row(*row, field_map)
+                yield decode_item(row, field_map)
             except RecordError as error:
                 yield error

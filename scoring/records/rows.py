@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
 
 from scoring.errors import Fault, RecordError
 from scoring.records.decode import decode_json
-from scoring.records.field_maps.field_map import LABELS, OWN_LAYOUT, FieldMap
+from scoring.records.field_maps.field_map import LABELS, FieldMap
+from scoring.records.json_text import is_json_text, nested_keys
 from scoring.records.reading_warnings import used_keys
 from scoring.records.record import Document
-
-NESTED_FIELDS = ("provider", "topics", "images", "related")
-"""Fields of scoring's own layout that a row may hold as JSON text."""
 
 _TRUTHS = {"true": True, "false": False}
 _WHOLE_NUMBER = re.compile(r"([+-]?(?:0|[1-9][0-9]{0,14}))(?:\.0+)?")
@@ -64,7 +62,7 @@ def row_as_json(
     b'{"title":"Rain","quality":67}'
     """
     is_own = field_map is None or field_map.is_own_layout
-    nested = NESTED_FIELDS if is_own else _nested_columns(field_map or OWN_LAYOUT)
+    nested = nested_keys(field_map)
     row = {
         name: _parse_nested(value, name, path, line) if name in nested else value
         for name, value in fields.items()
@@ -72,6 +70,8 @@ def row_as_json(
     if is_own:
         row |= {name: _as_label(row[name]) for name in LABELS if name in row}
     try:
+        if any(map(_has_bytes, row.values())):  # would be encoded as Base64
+            raise _UnknownTypeError("bytes")
         return msgspec.json.encode(row, enc_hook=_to_plain)
     except _NO_JSON:
         return msgspec.json.encode(_checked(row, path, line, field_map), enc_hook=_to_plain)
@@ -85,6 +85,8 @@ def _checked(
     checked = {}
     for name, value in row.items():
         try:
+            if _has_bytes(value):
+                raise _UnknownTypeError("bytes")
             msgspec.json.encode(value, enc_hook=_to_plain)
         except _NO_JSON as error:
             if name in known:
@@ -95,22 +97,8 @@ def _checked(
     return checked
 
 
-def _nested_columns(field_map: FieldMap) -> Collection[str]:
-    """Columns that may hold JSON text: those of nested fields, and those whose keys are read by name."""
-    columns = set()
-    for field, sources in field_map.fields.items():
-        for source in sources:
-            if source.kind not in ("key", "host"):
-                continue
-            if field in NESTED_FIELDS and not source.separator:
-                columns.add(source.name)
-            columns.add(source.name.rpartition(".")[0].partition(".")[0])
-    return columns
-
-
 def _parse_nested(value: object, name: str, path: str, line: int) -> object:
-    # Text that does not begin like an object or list is a plain value, which the record's reader checks.
-    if not isinstance(value, str) or not value.lstrip().startswith(("[", "{")):
+    if not is_json_text(value):
         return value
     try:
         return msgspec.json.decode(value)
@@ -128,13 +116,23 @@ def _as_label(value: object) -> object:
 
 
 def _to_plain(value: object) -> object:
+    if type(value).__name__ in ("NAType", "NaTType"):
+        return None  # before times, of which NaT is one
     if hasattr(value, "tolist"):
         return value.tolist()  # nested values of a frame read from Parquet
     if isinstance(value, datetime):
         return value.isoformat()
-    if type(value).__name__ in ("NAType", "NaTType"):
-        return None
     raise _UnknownTypeError(type(value).__name__)
+
+
+def _has_bytes(value: object) -> bool:
+    if isinstance(value, str | int | float | None):
+        return False
+    if isinstance(value, Mapping):
+        return any(map(_has_bytes, value.values()))
+    if isinstance(value, list | tuple | set | frozenset):
+        return any(map(_has_bytes, value))
+    return isinstance(value, bytes | bytearray | memoryview)
 
 
 class _UnknownTypeError(Exception):

@@ -64,11 +64,31 @@ def read_rows(path: str) -> Iterator[tuple[int, bytes | RecordError]]:
         yield 0, error
 
 
+def column_names(path: str) -> tuple[str, ...]:
+    """Names of the columns of a table; none if it cannot be read, which is a fault once its rows are."""
+    try:
+        if path.lower().endswith(".parquet"):
+            import pyarrow.parquet as pq
+
+            with open(open_regular(path)[0], "rb") as handle:
+                return tuple(pq.ParquetFile(handle).schema_arrow.names)
+        with open(open_regular(path)[0], encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+            separator = _separator(file)
+            return tuple(cell.strip() for cell in next(csv.reader(file, delimiter=separator), ()))
+    except (OSError, ModuleNotFoundError, ValueError, csv.Error):  # ArrowInvalid is a ValueError
+        return ()
+
+
+def _separator(handle: TextIO) -> str:
+    """The most frequent separator of the first row, before which the file then stands."""
+    header = handle.readline(MAX_BYTES)
+    handle.seek(0)
+    return max(_SEPARATORS, key=header.count)
+
+
 def _read_csv(path: str) -> Iterator[tuple[int, bytes | RecordError]]:
     with open(open_regular(path)[0], encoding="utf-8-sig", errors="surrogateescape", newline="") as handle:
-        header = handle.readline(MAX_BYTES)
-        handle.seek(0)
-        separator = max(_SEPARATORS, key=header.count)
+        separator = _separator(handle)
         csv.field_size_limit(MAX_BYTES)  # of the process; the default is less than some texts have
         reader = csv.reader(_lines(handle, path), delimiter=separator, strict=True)
         names: list[str] = []

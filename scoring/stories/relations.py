@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -76,19 +75,17 @@ def relations_of(documents: Sequence[Document], model: LinkModel, as_of: AsOf = 
     for later, earlier, probability, is_copy in zip(*(column.tolist() for column in columns), strict=True):
         found[later].append((earlier, probability, is_copy))
         found[earlier].append((later, probability, is_copy))
-    n_records = Counter(document.path for document in documents)
-    lines = [document.line if n_records[document.path] > 1 else 0 for document in documents]
-    for document, line, rows in zip(documents, lines, found, strict=True):
+    for document, rows in zip(documents, found, strict=True):
         moment = moment_of(document.record, as_of)
         seen = [
-            (RelatedRecord(other.path, lines[row], round(probability, 3)), is_copy)
+            (RelatedRecord(other.path, other.line_in_path, round(probability, 3)), is_copy)
             for row, probability, is_copy in sorted(rows, key=lambda row: (-row[1], row[0]))
             if (other := documents[row]).record.published_at is not None
             and (moment is None or other.record.published_at <= moment)
         ]
         yield Relations(
             document.path,
-            line,
+            document.line_in_path,
             tuple(record for record, is_copy in seen if is_copy),
             tuple(record for record, is_copy in seen if not is_copy),
         )

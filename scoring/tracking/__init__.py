@@ -22,7 +22,7 @@ from scoring.tracking.queries import (
     read_run,
     run_of_version,
 )
-from scoring.tracking.registry import champion, resolve_model
+from scoring.tracking.registry import champion, exact_address, resolve_model
 from scoring.tracking.run_artifacts import add_page, read_columns, read_config, read_evaluation
 from scoring.tracking.run_search import best_runs, find_run, list_runs
 from scoring.tracking.runs import (
@@ -63,6 +63,7 @@ __all__ = [
     "check_pending",
     "damages",
     "evaluation_metrics",
+    "exact_address",
     "find_model_run",
     "find_run",
     "flat",

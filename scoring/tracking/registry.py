@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from scoring.errors import TrackingError
 from scoring.storage.home import narrow, prepare_folder
 from scoring.tracking.addresses import local_path, todays_path
+from scoring.tracking.queries import find_run
 from scoring.tracking.store import Store, load_mlflow, opened
 
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 _SPEC = re.compile(
     r"runs:/(?P<run>[^/@]+)(/model)?|models:/(?P<name>[^/@]+)(/(?P<version>\d+)|@(?P<alias>[^/@]+))"
 )
+
+_LATEST = re.compile(r"models:/(?P<name>[^/@]+)/latest")
+_ALIAS = re.compile(r"models:/(?P<name>[^/@]+)@(?P<alias>[^/@]+)")
+_RUN_START = re.compile(r"runs:/(?P<start>[0-9a-f]{6,31})(/model)?")
 
 # Description of a registered model; each version has its own.
 _DESCRIPTION = (
@@ -69,6 +74,40 @@ def aliased(client: MlflowClient, name: str, alias: str) -> str | None:
             raise
         return None
     return f"models:/{name}/{version}"
+
+
+def exact_address(store: Store, spec: str) -> str:
+    """Return the address of one run or version: ``models:/NAME/3`` or ``runs:/ID`` with the whole id.
+
+    Parameters
+    ----------
+    store : Store
+        The store; a missing SQLite store is not created.
+    spec : str
+        ``models:/NAME/latest``, which is the version with the highest number, ``models:/NAME@ALIAS``, the
+        beginning of a run's id as ``runs:/BEGINNING``, or any other address, which is returned as it is.
+
+    Returns
+    -------
+    str
+        The address; also that of an alias or run which does not exist, whose use is an error.
+
+    Raises
+    ------
+    TrackingError
+        If the model has no version, several runs match, or the store cannot be read.
+    """
+    if match := _LATEST.fullmatch(spec):
+        with opened(store, f"look up {spec}", writes=False) as client:
+            found = client.search_model_versions(f"name = '{match['name']}'")
+        if not found:
+            raise TrackingError(f"{store}: {spec}: there is no version of {match['name']}")
+        return f"models:/{match['name']}/{max(int(version.version) for version in found)}"
+    if match := _ALIAS.fullmatch(spec):
+        return champion(store, match["name"], match["alias"]) or spec
+    if match := _RUN_START.fullmatch(spec):
+        return f"runs:/{find_run(store, match['start']) or match['start']}"
+    return spec
 
 
 def resolve_model(store: Store, spec: str) -> Path:

@@ -121,12 +121,12 @@ def audit(
     findings, counts = label_audit.findings, dict(label_audit.counts)
     if corpus.corrections is not None:
         history = _history(corpus.corrections.ledger)
-        # A finding names a path, which is ambiguous for a file with several records (JSON lines).
-        n_records = Counter(document.path for document in corpus.documents)
+        # A finding has the name of a record, which may be that of several, such as the id of two rows.
+        n_records = Counter(document.name for document in corpus.documents)
         digests = {
-            document.path: digests_of(document.record)
+            document.name: digests_of(document.record)
             for document in corpus.documents
-            if n_records[document.path] == 1
+            if n_records[document.name] == 1
         }
         disputed = _disputed(history, digests)
         findings = (

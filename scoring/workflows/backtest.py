@@ -213,7 +213,7 @@ def _evaluate(corpus: LabelledDataset, fold: Fold, config: TrainConfig, settings
     return evaluate_models(
         Scorer(fold.name, models),
         corpus.as_seen(fold.is_test),
-        [document.path for document in documents],
+        [document.name for document in documents],
         n_bootstrap=config.n_bootstrap,
         seed=config.seed,
         num_threads=settings.threads,

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,7 +15,7 @@ from scoring.artifact.model_folder import ModelFiles
 from scoring.deployment.resolve_model import resolve
 from scoring.distributed.fault_log import FaultLines
 from scoring.distributed.output_dataset import DataSet, Done, Format, Job, Kind
-from scoring.distributed.partitions import Partition, plan
+from scoring.distributed.partitions import Partition, count_lines, number_lines, plan
 from scoring.distributed.storage import Found, absolute, find
 from scoring.errors import RecordError
 from scoring.extras import require
@@ -220,6 +221,7 @@ def _run_job(
 
         dataset.begin(job)
         with cluster.with_model(model[1]) if model else nullcontext():
+            partitions = number_lines(partitions, partial(cluster.each, count_lines, name="count lines"))
             results = cluster.each(Work(dataset, job, as_of, sections), partitions, name=kind)
             outcome = _gather(dataset, job, partitions, results, on_fault, reporter)
     return msgspec.structs.replace(outcome, output=output)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
-from scoring.distributed.partitions import plan
+from scoring.distributed.partitions import count_lines, number_lines, plan
 from scoring.distributed.storage import find
 from scoring.errors import RecordError
 from scoring.features.sections import learn_sections, rule_named
@@ -77,6 +78,7 @@ def opened_training(
 
         field_maps = field_maps_of(paths, settings)
         partitions = plan(mapped(find(paths), field_maps), place.partition_mb * 10**6)
+        partitions = number_lines(partitions, partial(cluster.each, count_lines, name="count lines"))
         has_links = config.split.apart == "stories"
         own_scores = open_own_scores(settings, is_used=has_own_scores, reporter=reporter)
         documents, archive = read_archive(

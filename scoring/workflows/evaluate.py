@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import msgspec
 import numpy as np
@@ -34,6 +34,9 @@ from scoring.training.read_dataset import read_dataset
 from scoring.workflows.coverage import derived_note, deriver_of
 from scoring.workflows.results import WithEvaluation, require_outputs
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class EvaluateOutcome(WithEvaluation):
@@ -51,6 +54,10 @@ class EvaluateOutcome(WithEvaluation):
         Labels written by scoring.
     evaluation : Evaluation
         Metrics with intervals, baselines, slices and predictions.
+    rows : tuple of int
+        Line, row or entry of each evaluated record, from 1; 0 for a whole file.
+    index : pandas Index or None
+        Index of the frame of the records, if they were one of pandas.
     """
 
     run_id: str | None
@@ -59,6 +66,13 @@ class EvaluateOutcome(WithEvaluation):
     n_faults: int
     n_own_labels: int
     evaluation: Evaluation
+    rows: tuple[int, ...] = ()
+    index: Any = None
+
+    def predictions(self) -> pd.DataFrame:
+        """Return the labels and predictions, one record per row, with the index of a pandas frame."""
+        frame = WithEvaluation.predictions(self)
+        return frame if self.index is None else frame.set_axis(self.index[[row - 1 for row in self.rows]])
 
 
 @logs_one_run
@@ -138,7 +152,7 @@ def evaluate(
     evaluation = evaluate_models(
         saved.scorer,
         records,
-        [document.path for document in corpus.documents],
+        [document.name for document in corpus.documents],
         early=corpus.at_ingest(all_records) if as_of is None else {},
         n_bootstrap=training.config.n_bootstrap,
         seed=settings.seed,
@@ -178,7 +192,13 @@ def evaluate(
             raise ScoringError(f"{name_of(output)}: cannot write the evaluation: {got}") from error
     run_id = log_evaluation(Store(settings.tracking_uri, settings.home), run) if is_tracked else None
     return EvaluateOutcome(
-        run_id, saved.name, evaluation.n_records, corpus.n_faults, corpus.n_own_labels, evaluation
+        run_id,
+        saved.name,
+        evaluation.n_records,
+        corpus.n_faults,
+        corpus.n_own_labels,
+        evaluation,
+        tuple(document.line for document in corpus.documents),
     )
 
 

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
 from scoring.errors import ModelError, shown
 from scoring.evaluation.learning_curve import COUNTS, N_DRAWS, CurvePoint, section_curves
+from scoring.extras import naming_extras
 from scoring.model.targets import listed
 from scoring.progress import SILENT, Reporter
 from scoring.records.files import OnFault
@@ -19,12 +20,17 @@ from scoring.settings import Settings
 from scoring.storage.remote_output import check_output, output_folder
 from scoring.tracking import LearningCurveRun, Store, log_learning_curve, logs_one_run, write_learning_curve
 from scoring.training.config import TrainConfig
+from scoring.workflows.displayed import Displayed
 from scoring.workflows.results import require_outputs
 from scoring.workflows.training_pipeline import read_training
 
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure as Plot
 
-@dataclass(frozen=True, slots=True)
-class LearningCurveOutcome:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LearningCurveOutcome(Displayed):
     """Result of a backtest by number of labels.
 
     Parameters
@@ -47,6 +53,52 @@ class LearningCurveOutcome:
     n_records: int
     n_faults: int
     points: tuple[CurvePoint, ...]
+
+    def _summary(self) -> str:
+        n_sections = len({point.section for point in self.points})
+        return f"by labels of {n_sections} section(s), on {self.n_records:,} labelled records"
+
+    @naming_extras("frames")
+    def to_frame(self) -> pd.DataFrame:
+        """Return the points, one per row.
+
+        Returns
+        -------
+        DataFrame of shape (n_points, 5 + n_metrics)
+            ``section``, ``n_labels``, ``n_draws``, ``n_records``, ``error``, and the metrics over the draws.
+        """
+        import pandas as pd
+
+        rows = [
+            {"section": point.section, "n_labels": point.n_labels, "n_draws": len(point.draws)}
+            | {"n_records": point.n_records, "error": point.error or None}
+            | point.figures
+            for point in self.points
+        ]
+        return pd.DataFrame(rows)
+
+    def plot(self) -> dict[str, Plot]:
+        """Draw the curves.
+
+        Returns
+        -------
+        dict of str to matplotlib Figure
+            Plots by name.
+        """
+        from scoring.plots import learning_curve_figure
+
+        return {"learning_curve": learning_curve_figure(self.points)}
+
+    def save(self, folder: str | Path) -> None:
+        """Write the points and the plot.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Output folder or its URL, created if missing; files with the same names are replaced.
+        """
+        with output_folder(Path(folder)) as local:
+            write_learning_curve(self.points, self.plot(), local)
 
 
 @logs_one_run
@@ -155,9 +207,7 @@ def _write_and_log(
     """Write the result to ``output`` and log it, if requested."""
     if output is None and not is_tracked:
         return outcome
-    from scoring.plots import learning_curve_figure
-
-    plots = {"learning_curve": learning_curve_figure(outcome.points)}
+    plots = outcome.plot()
     if output is not None:
         with output_folder(output) as folder:
             write_learning_curve(outcome.points, plots, folder)

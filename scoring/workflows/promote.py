@@ -25,7 +25,7 @@ from scoring.progress import SILENT, Reporter
 from scoring.records.field_maps.lookup import field_maps_of
 from scoring.records.files import OnFault
 from scoring.settings import Settings, default_model_folder
-from scoring.tracking import Store, champion, find_model_run, log_model_folder, read_run, with_experiment
+from scoring.tracking import Store, exact_address, find_model_run, log_model_folder, read_run, with_experiment
 from scoring.training.dataset import LabelledDataset
 from scoring.training.read_dataset import read_dataset
 from scoring.workflows.coverage import deriver_of
@@ -217,9 +217,8 @@ def promote(
 
 def _open(spec: str, store: Store, settings: Settings) -> tuple[Reference, SavedModel]:
     """Open the challenger with its run; the run of a folder is the one that logged the same model."""
-    if spec.startswith("models:/") and "@" in spec:
-        name, _, alias = spec.removeprefix("models:/").partition("@")
-        spec = champion(store, name, alias) or spec
+    if spec.startswith("models:/"):
+        spec = exact_address(store, spec)
     references, _ = split_arguments([spec], store)
     if not references:
         raise ModelError(f"model: got {spec!r}, expected a folder, a run, or models:/NAME/VERSION")

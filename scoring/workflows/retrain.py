@@ -186,7 +186,7 @@ def _train_next(
     champion_predictions = prediction_columns(
         current.scorer,
         replace(seen, sections=block.sections),
-        [document.path for document in block.documents],
+        [document.name for document in block.documents],
         num_threads=job.settings.threads,
     )
     verdict = compare_paired(

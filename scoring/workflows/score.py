@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, BinaryIO
 
+from msgspec.structs import replace
+
 from scoring.deployment.open_model import open_model
 from scoring.features.as_of import AsOf
 from scoring.features.cache import FeatureCache
@@ -34,6 +36,7 @@ def score(
     stdin: BinaryIO | None = None,
     on_fault: OnFault,
     reporter: Reporter = SILENT,
+    has_own_names: bool = True,
 ) -> Iterator[Score]:
     """Score records lazily, in order.
 
@@ -58,6 +61,9 @@ def score(
         Field maps of the files; it gets the model's. Default: those of the settings.
     stdin, on_fault, reporter
         Input of ``-``; callback for unusable records; receiver of progress and of warnings about the model.
+    has_own_names : bool
+        Whether a row's score has the ``path`` or ``id`` of the row as its path. Scores to be written into the
+        files of their paths must not have them.
 
     Returns
     -------
@@ -88,6 +94,8 @@ def score(
                 on_progress=report_progress,
             )
         )
+        if not has_own_names:
+            documents = [replace(document, row_id="") for document in documents]
         return scorer.score_together(derived_for_scoring(documents, paths, deriver, scorer), as_of)
     # The processes that read are forked before the model is opened, which may start threads.
     records = read_features(
@@ -100,6 +108,7 @@ def score(
         stdin=stdin,
         on_fault=on_fault,
         on_progress=report_progress,
+        has_own_names=has_own_names,
     )
     try:
         scorer = open_model(model, settings, reporter, is_whole=False).scorer

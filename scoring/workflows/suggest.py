@@ -174,13 +174,12 @@ def suggest(
         facts.config.model.sections,
         facts.sections,
     )
-    n_records = Counter(document.path for document in documents)
     return SuggestOutcome(
         tuple(
             Suggestion(
                 rank=rank,
                 path=document.path,
-                line=document.line if n_records[document.path] > 1 else 0,
+                line=document.line_in_path,
                 title=document.record.title,
                 section=suggestion.section,
                 reasons=suggestion.reasons,

@@ -246,7 +246,7 @@ def _evaluate_holdout(
     evaluation = evaluate_models(
         scorer,
         test_records,
-        [document.path for document in corpus.chosen(is_test)],
+        [document.name for document in corpus.chosen(is_test)],
         early=corpus.at_ingest(is_test) if as_of is None else {},
         n_bootstrap=config.n_bootstrap,
         seed=config.seed,

@@ -106,9 +106,9 @@ def validate(
         for document in documents:
             n_records += 1
             for warning in document.warnings:
-                warnings.append(f"{document.path}:{document.line}: {warning}")
+                warnings.append(f"{document.path}:{document.line_in_path or 1}: {warning}")
                 if on_warning is not None:
-                    on_warning(document.path, document.line, warning)
+                    on_warning(document.path, document.line_in_path or 1, warning)
             unread_keys.update(document.unread_keys)
     return Validation(
         n_records=n_records,

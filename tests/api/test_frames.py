@@ -308,7 +308,14 @@ def test_rows_keep_their_names(
         assert outcome.predictions()["path"].tolist() == names
     assert model.score(by_index)["path"].tolist() == names
     unnamed = scoring.evaluate(few, model=model, tracked=False, settings=settings)
-    assert set(unnamed.predictions()["path"]) == {"-"}
+    assert set(unnamed.predictions()["path"]) == {f"-:{number}" for number in range(1, 21)}
+    kept = few.set_axis([number % 7 for number in range(20)]).assign(
+        path="same.md", title=list("abcdefghijklmnopqrst")
+    )
+    shuffled = kept.iloc[::-1]
+    predictions = scoring.evaluate(shuffled, model=model, tracked=False, settings=settings).predictions()
+    pairs = set(zip(shuffled.index, shuffled["quality"], strict=True))
+    assert set(zip(predictions.index, predictions["quality"].astype(int), strict=True)) == pairs
     by_index.loc["news/3.md", "title"] = None
     with pytest.raises(scoring.RecordError, match=r"^news/3\.md: title: got no text"):
         scoring.evaluate(by_index, model=model, tracked=False, settings=settings)
@@ -317,7 +324,7 @@ def test_rows_keep_their_names(
 def test_an_index_that_names_no_records_is_ignored(model: scoring.Model) -> None:
     titles = pd.DataFrame({"title": ["Rain", "Sun"]})
     for index in ([7, 9], ["a", "a"], [("a", 1), ("a", 2)], pd.to_datetime(["2021-01-01", "2021-01-02"])):
-        assert model.score(titles.set_axis(index))["path"].tolist() == ["-", "-"]
+        assert model.score(titles.set_axis(index))["path"].tolist() == ["-:1", "-:2"]
 
 
 def test_records_to_train_on_are_of_one_kind(settings: scoring.Settings) -> None:
@@ -363,6 +370,11 @@ def test_a_time_may_be_text_and_has_a_zone(rows: list[dict[str, Any]], model: sc
             call(frame, as_of="soon")
 
 
+def in_place(document: scoring.Document) -> scoring.Document:
+    """A document without the number of its row."""
+    return msgspec.structs.replace(document, line=0)
+
+
 def test_records_of_a_frame_are_read_and_related(rows: list[dict[str, Any]]) -> None:
     """By all functions that take records."""
     frame = pd.DataFrame(rows)
@@ -370,7 +382,8 @@ def test_records_of_a_frame_are_read_and_related(rows: list[dict[str, Any]]) -> 
         list(scoring.read_records(frame))
     errors: list[scoring.RecordError] = []
     documents = list(scoring.read_records(frame, on_error=errors.append))
-    assert documents == list(scoring.read_records(usable(rows)))
+    of_mappings = scoring.read_records(usable(rows))
+    assert [in_place(document) for document in documents] == [in_place(item) for item in of_mappings]
     assert len(errors) == 1
     usable_frame = frame.drop(index=2)
     assert list(scoring.relate(usable_frame)) == list(scoring.relate(documents))
@@ -447,8 +460,8 @@ def test_a_model_is_promoted_from_python(
 ) -> None:
     dry = scoring.promote(training.model, dry_run=True, settings=settings)
     assert (dry.is_promoted, dry.version) == (True, None)
-    with pytest.raises(TypeError, match="expected the name of its run, version or folder"):
-        scoring.promote(scoring.load_model(training.model), settings=settings)  # type: ignore[arg-type]
+    with pytest.raises(scoring.ModelError, match="not from a run: give its run, its version or its folder"):
+        scoring.promote(scoring.load_model(training.model), settings=settings)
     with pytest.raises(scoring.ModelError, match="train it with tracked=True"):
         scoring.promote(replace(training, run_id=None), settings=settings)
     promoted = scoring.promote(training.model, settings=settings)

@@ -29,7 +29,7 @@ CONFIG = TrainConfig()
 def documents(n_records: int = 400) -> list[Document]:
     sample = sample_documents(n_records=n_records, seed=1, policy=POLICY)
     return [
-        Document(f"{index:03}.md", 1, "0" * 64, record, labels)
+        Document(f"{index:03}.md", 0, "0" * 64, record, labels)
         for index, (record, labels) in enumerate(sample)
     ]
 

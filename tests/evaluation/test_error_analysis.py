@@ -15,7 +15,7 @@ from scoring.records.record import Document, Record
 from scoring.records.synthetic.generate import sample_documents
 
 DOCUMENTS = [
-    Document(f"{index:02}.md", 1, "0" * 64, record, labels)
+    Document(f"{index:02}.md", 0, "0" * 64, record, labels)
     for index, (record, labels) in enumerate(sample_documents(n_records=30, seed=8))
 ]
 RECORDS: list[Record] = [document.record for document in DOCUMENTS]

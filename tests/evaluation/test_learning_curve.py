@@ -38,7 +38,7 @@ OTHER = replace(SHARED, scale=0.8, shift=30.0)
 def documents_of(section: str, policy: Policy, n_records: int, seed: int) -> list[Document]:
     sample = sample_documents(n_records=n_records, seed=seed, policy=policy, section=section, days=120)
     return [
-        Document(f"{section}/{index}.md", 1, "0" * 64, record, labels)
+        Document(f"{section}/{index}.md", 0, "0" * 64, record, labels)
         for index, (record, labels) in enumerate(sample)
     ]
 

@@ -17,7 +17,7 @@ from scoring.records.synthetic.generate import sample_documents
 from tests.known import known
 
 DOCUMENTS = [
-    Document(f"{index}.md", 1, "0" * 64, record, labels)
+    Document(f"{index}.md", 0, "0" * 64, record, labels)
     for index, (record, labels) in enumerate(sample_documents(n_records=12, seed=8))
 ]
 NOON = datetime(2018, 6, 1, 12, tzinfo=UTC)
@@ -30,7 +30,7 @@ def record(**changes: object) -> Document:
         "provider": Provider("Never", "never.example"),
         "topics": ("Tessaril",),
     } | changes
-    return Document("a.md", 1, "0" * 64, msgspec.convert(values, Record, from_attributes=True), Labels())
+    return Document("a.md", 0, "0" * 64, msgspec.convert(values, Record, from_attributes=True), Labels())
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.path)

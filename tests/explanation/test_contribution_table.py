@@ -18,7 +18,7 @@ from scoring.records.synthetic.generate import sample_documents
 from scoring.workflows.train import TrainOutcome
 
 DOCUMENTS = [
-    Document(f"{section}{index}.md", 1, "0" * 64, record, Labels())
+    Document(f"{section}{index}.md", 0, "0" * 64, record, Labels())
     for section in ("Harbour", "Tessaril")
     for index, (record, _) in enumerate(sample_documents(n_records=40, seed=8, section=section))
 ]

@@ -31,7 +31,7 @@ DOCUMENTS = [record for record, _ in sample_documents(n_records=60, seed=8)]
 
 
 def score(saved: SavedModel, record: Record, as_of: datetime | None = None) -> Score:
-    return next(saved.scorer.score([Document("a.md", 1, "0" * 64, record, Labels())], as_of))
+    return next(saved.scorer.score([Document("a.md", 0, "0" * 64, record, Labels())], as_of))
 
 
 def change_of(saved: SavedModel, record: Record, kind: str, as_of: datetime | None = None) -> Change:
@@ -92,7 +92,7 @@ def test_decisions_come_before_points(saved: SavedModel) -> None:
 def test_without_a_decision_the_score_rises(saved: SavedModel) -> None:
     rising = 0
     for record in DOCUMENTS:
-        document = Document("a.md", 1, "0" * 64, record, Labels())
+        document = Document("a.md", 0, "0" * 64, record, Labels())
         explanation = explain(saved.scorer, document)
         assert explanation.changes == counterfactuals(saved.scorer, record)
         assert len(explanation.changes) <= 3

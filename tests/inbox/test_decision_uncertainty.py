@@ -143,7 +143,7 @@ def test_it_is_measured_in_log_odds_not_in_the_points_of_a_section(two_scales: T
     """Sections whose points differ sixfold have the same doubt at the same probability."""
     two = load_model(Path(two_scales.model))
     documents = [
-        Document(f"{section}-{index}.md", 1, "0" * 64, record, labels)
+        Document(f"{section}-{index}.md", 0, "0" * 64, record, labels)
         for section in ("Harbour", "Meadow")
         for index, (record, labels) in enumerate(sample_documents(n_records=60, seed=8, section=section))
     ]

@@ -21,7 +21,7 @@ def two(two_scales: TrainOutcome) -> SavedModel:
 
 def document(name: str, *topics: str, **fields: object) -> Document:
     record = Record(title=f"Rain over {name}", topics=topics, **fields)  # type: ignore[arg-type]
-    return Document(f"{name}.md", 1, "0" * 64, record, Labels())
+    return Document(f"{name}.md", 0, "0" * 64, record, Labels())
 
 
 def rows_of(saved: SavedModel, *documents: Document) -> list[Row]:

@@ -13,6 +13,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from scoring.errors import RecordError
@@ -422,7 +423,9 @@ def write(
     training: TrainOutcome, settings: Settings, inbox: Path
 ) -> Callable[..., tuple[list[Score], list[WrittenFile], list[RecordError]]]:
     def run(*paths: str, **options: Any) -> tuple[list[Score], list[WrittenFile], list[RecordError]]:
-        scores = list(score(paths, model=training.model, settings=settings, on_fault=stop))
+        scores = list(
+            score(paths, model=training.model, settings=settings, on_fault=stop, has_own_names=False)
+        )
         faults: list[RecordError] = []
         chosen = WriteOptions(settings.journal, lambda: MOMENT, **options)
         roots = [path for path in paths if "*" not in path] or [str(inbox)]
@@ -449,7 +452,10 @@ def test_three_values_are_written_and_nothing_else(inbox: Path, write: Callable[
 
 
 def test_json_lines_are_not_written(inbox: Path, tmp_path: Path, write: Callable[..., Any]) -> None:
-    lines = b"".join(sample_json_lines(n_records=2, seed=3))
+    """Not even into the file that a line names."""
+    records = [msgspec.json.decode(line) for line in sample_json_lines(n_records=2, seed=3)]
+    other = str(next(inbox.iterdir()))
+    lines = b"".join(msgspec.json.encode(record | {"path": other}) + b"\n" for record in records)
     (tmp_path / "a.jsonl").write_bytes(lines)
     _, written, faults = write(str(tmp_path / "a.jsonl"), str(inbox))
     assert (sum(file.fault is None for file in written), len(faults)) == (10, 2)

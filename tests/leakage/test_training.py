@@ -32,7 +32,7 @@ def corpus_of(documents: list[Document]) -> LabelledDataset:
 
 def documents_of(labelled: list[Any]) -> list[Document]:
     return [
-        Document(f"{index}.md", 1, "0" * 64, record, labels)
+        Document(f"{index}.md", 0, "0" * 64, record, labels)
         for index, (record, labels) in enumerate(labelled)
     ]
 

@@ -34,7 +34,8 @@ def test_old_folder_gives_the_scores_that_it_gave() -> None:
     documents = [decode_json(line, "records.jsonl", number) for number, line in enumerate(lines, start=1)]
     expected = [json.loads(line) for line in (SAVED / "scores.jsonl").read_text().splitlines()]
     assert [msgspec.to_builtins(score) for score in scorer.score(documents)] == [
-        fields | {"warnings": tuple(fields["warnings"])} for fields in expected
+        fields | {"path": f"records.jsonl:{number}", "warnings": tuple(fields["warnings"])}
+        for number, fields in enumerate(expected, start=1)
     ]
 
 

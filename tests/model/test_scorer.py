@@ -35,7 +35,7 @@ from tests.model.doubles import booster_of
 
 AS_OF = datetime(2018, 6, 1, tzinfo=UTC)
 DOCUMENTS = [
-    Document(f"{index}.md", 1, "0" * 64, record, labels)
+    Document(f"{index}.md", 0, "0" * 64, record, labels)
     for index, (record, labels) in enumerate(sample_documents(n_records=60, seed=7))
 ]
 
@@ -119,7 +119,7 @@ def test_scores_are_whole(saved: SavedModel) -> None:
 
 
 def test_empty_record_has_a_score(saved: SavedModel) -> None:
-    (score,) = saved.scorer.score([Document("a.md", 1, "0" * 64, Record(), Labels())])
+    (score,) = saved.scorer.score([Document("a.md", 0, "0" * 64, Record(), Labels())])
     assert score.warnings == ("section unknown to the model: none of the topics is one",)
     assert known(score.quality_low) <= known(score.quality) <= known(score.quality_high)
 
@@ -131,7 +131,7 @@ def test_what_the_model_does_not_know_is_said(saved: SavedModel) -> None:
         topics=("Tessaril", "Reefs"),
         related=(Coverage(title="Flood"), Coverage(title="Tide", quality=3)),
     )
-    document = Document("a.md", 1, "0" * 64, record, Labels(), ("publishedDateTime: has no time",))
+    document = Document("a.md", 0, "0" * 64, record, Labels(), ("publishedDateTime: has no time",))
     (score,) = saved.scorer.score([document])
     assert score.warnings == (
         "publishedDateTime: has no time",
@@ -179,7 +179,7 @@ def score_by(
         Thresholds(lead=0.5, published=0.25),
         cast(Baselines, None),
     )
-    (score,) = Scorer("doubles", models).score([Document("a.md", 1, "0" * 64, Record(), Labels())])
+    (score,) = Scorer("doubles", models).score([Document("a.md", 0, "0" * 64, Record(), Labels())])
     return score
 
 

@@ -202,7 +202,7 @@ def test_standard_input_is_json_lines_or_one_front_matter() -> None:
     assert faults == []
     documents, faults = read("-", stdin=b"\xef\xbb\xbf" + front_matter("Rain") + b"Body.\n")
     assert [(document.path, document.line, document.record.title) for document in documents] == [
-        ("-", 1, "Rain")
+        ("-", 0, "Rain")
     ]
     assert faults == []
     assert read("-")[1] == ["-: got no record, expected one record per line, or front matter"]

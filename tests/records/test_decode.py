@@ -131,7 +131,7 @@ def test_a_full_record_is_read_fast_and_right(newline: str, mark: bytes) -> None
     assert document.record == RECORD
     assert document.labels == Labels(67, -1, False)
     assert document.sha256 == hashlib.sha256(data).hexdigest()
-    assert (document.path, document.line, document.warnings) == ("a.md", 1, ())
+    assert (document.path, document.line, document.warnings) == ("a.md", 0, ())
     assert is_fast(data)
     assert read_carefully(data) == (document.record, document.labels, ())
 

@@ -197,7 +197,7 @@ def test_other_streams_are_read_as_before() -> None:
     lines = b'{"title": "Rain", "excerpt": "See https://jsonfeed.org/version/1"}\n{"title": "Wind"}\n'
     assert [document.line for document in read(lines)[0]] == [1, 2]
     assert [document.line for document in read(b"{\n" + lines)[0]] == [2, 3]
-    assert [document.line for document in read(b"---\ntitle: Rain\n---\n")[0]] == [1]
+    assert [document.line for document in read(b"---\ntitle: Rain\n---\n")[0]] == [0]
 
 
 def test_a_field_map_and_the_cache_do_not_touch_entries(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def document(
 ) -> Document:
     moment = None if hours is None else NOON + timedelta(hours=hours)
     record = Record(title, published_at=moment, original_url=url or f"https://news.example/{name}")
-    return Document(f"{name}.md", 1, name, record, Labels(quality=quality))
+    return Document(f"{name}.md", 0, name, record, Labels(quality=quality))
 
 
 def without_lists(documents: Sequence[Document]) -> list[Document]:

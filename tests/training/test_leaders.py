@@ -18,7 +18,7 @@ def story(name: str, *heats: int | None) -> Iterator[Document]:
     for address, heat in zip(addresses, heats, strict=True):
         related = tuple(Coverage(original_url=other) for other in addresses if other != address)
         record = Record(name, original_url=address, related=related)
-        yield Document(address, 1, address, record, Labels(heat=heat, published=False))
+        yield Document(address, 0, address, record, Labels(heat=heat, published=False))
 
 
 def test_leads_are_counted() -> None:

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
+import scoring
 from scoring.cli import app
 from scoring.errors import ModelError
 from scoring.evaluation.learning_curve import MAX_FULL_FITS
@@ -79,6 +80,22 @@ def test_command_prints_a_row_for_each_section_and_number(
         point["figures"]["quality_mae"] for point in result["points"]
     ]
     assert (tmp_path / "curve" / "plots" / "learning_curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_python_returns_the_points(two_sections: Path, tmp_path: Path) -> None:
+    outcome = scoring.backtest(
+        two_sections, by="labels", counts=[12], draws=2, of_section="Rain", config=CONFIG, tracked=False
+    )
+    frame = outcome.to_frame()
+    assert frame[["section", "n_labels", "n_draws"]].to_numpy().tolist() == [["Rain", 12, 2]]
+    assert frame["quality_mae"].notna().all()
+    assert repr(outcome) == "<LearningCurveOutcome by labels of 1 section(s), on 260 labelled records>"
+    outcome.save(tmp_path / "curve")
+    assert len(list((tmp_path / "curve").iterdir())) >= 2
+    with pytest.raises(ValueError, match=r"counts: got \[12\] with by=\"month\", expected by=\"labels\""):
+        scoring.backtest(two_sections, counts=[12])  # type: ignore[call-overload]
+    with pytest.raises(ValueError, match='by: got \'week\', expected "month", "section" or "labels"'):
+        scoring.backtest(two_sections, by="week")  # type: ignore[call-overload]
 
 
 def test_a_run_is_logged(two_sections: Path, settings: Settings) -> None:

@@ -13,9 +13,9 @@ from scoring.explanation.frames import ERROR
 from scoring.features.as_of import EXPECTED, parse_as_of
 from scoring.model.score import Score
 from scoring.records.field_maps.field_map import FieldMap
-from scoring.records.frame_rows import is_missing
+from scoring.records.frame_rows import row_of
 from scoring.records.record import Document
-from scoring.records.rows import decode_row
+from scoring.records.row_stream import decode_item
 
 
 def read_rows(frame: pd.DataFrame, field_map: FieldMap | None = None) -> list[Document]:
@@ -47,11 +47,8 @@ def read_rows(frame: pd.DataFrame, field_map: FieldMap | None = None) -> list[Do
     documents: list[Document] = []
     faults: list[Fault] = []
     for number, row in enumerate(frame.to_dict("records"), start=1):
-        fields = {str(name): value for name, value in row.items() if not is_missing(value)}
-        path = str(fields.pop("path", "-"))
-        line = number if path == "-" else 0
         try:
-            documents.append(decode_row(fields, path, line, field_map))
+            documents.append(decode_item(row_of(row, number), field_map))
         except RecordError as error:
             faults.extend(error.faults)
     if faults:
@@ -101,7 +98,7 @@ def write_results(
     are None then.
     """
     rows = [
-        {"path": item.faults[0].path, "warnings": [], ERROR: str(item)}
+        {"path": item.faults[0].location, "warnings": [], ERROR: str(item)}
         if isinstance(item, RecordError)
         else msgspec.structs.asdict(score := next(scores)) | {"warnings": list(score.warnings), ERROR: None}
         for item in read

@@ -13,7 +13,7 @@ from scoring.artifact.model_folder import ModelInterface, interface_of
 from scoring.explanation.frames import ERROR
 from scoring.model.score import Score, kind_of, score_fields
 from scoring.records.field_maps.field_map import FieldMap
-from scoring.records.rows import NESTED_FIELDS
+from scoring.records.json_text import NESTED_FIELDS
 from scoring.tracking.provenance import REQUIREMENTS, version_tags
 from scoring.tracking.store import load_mlflow
 

@@ -55,7 +55,7 @@ def test_missing_values_are_fields_that_are_not_there() -> None:
 
 def test_a_row_is_named_by_its_path_else_by_its_number() -> None:
     rows = pd.DataFrame([RECORD | {"path": "inbox/a.md"}, RECORD])
-    assert [(document.path, document.line) for document in read_rows(rows)] == [("inbox/a.md", 0), ("-", 2)]
+    assert [(document.name, document.line) for document in read_rows(rows)] == [("inbox/a.md", 1), ("-:2", 2)]
 
 
 def test_every_fault_of_every_row_is_named() -> None:
