@@ -39,7 +39,7 @@ from scoring.cli import (
     watch,
 )
 from scoring.cli.console import Terminal
-from scoring.cli.groups import add_all
+from scoring.cli.groups import add_all, name_of
 
 _GC_THRESHOLD = 100_000
 """Allocations between collections: imports leave few cycles, and the default costs 5 % of the run time."""
@@ -47,7 +47,6 @@ _GC_THRESHOLD = 100_000
 app = typer.Typer(
     name="scoring",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -101,6 +100,14 @@ def scoring(
     context.obj = Terminal(quiet, verbose, debug)
 
 
+_HEADINGS = {
+    "Data": ("init", "sample", "validate", "features", "relate", "audit", "suggest", "drift"),
+    "Train": ("train", "evaluate", "backtest", "tune", "reproduce"),
+    "Score": ("score", "explain", "policy", "watch", "restore"),
+    "Compare and promote": ("runs", "compare", "promote", "rollback", "retrain", "export", "import"),
+    "Serve": ("serve", "ui"),
+    "Admin": ("config", "home", "cache"),
+}
 _COMMAND_MODULES = (
     records,
     models,
@@ -120,4 +127,9 @@ _COMMAND_MODULES = (
     environment,
     home,
 )
-add_all(app, [command for module in _COMMAND_MODULES for command in module.COMMANDS])
+_COMMANDS = {name_of(command): command for module in _COMMAND_MODULES for command in module.COMMANDS}
+add_all(
+    app,
+    [_COMMANDS[name] for names in _HEADINGS.values() for name in names],
+    {name: heading for heading, names in _HEADINGS.items() for name in names},
+)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
     from rich.segment import Segment
 
+_PIPE_WIDTH = 100_000
+
 
 class OutputLostError(Exception):
     """Standard output does not accept results, and the command has no other work to do."""
@@ -198,7 +200,7 @@ class Terminal:
         console = Console(highlight=False, soft_wrap=False)
         if not console.is_terminal:
             # A pipe or a file has no line length, and a truncated column could not be read back.
-            console.width = max(console.width, 200)
+            console.width = _PIPE_WIDTH
         return console
 
 

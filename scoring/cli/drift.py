@@ -43,10 +43,10 @@ def drift(
     tracking_uri: options.TrackingUri = None,
     experiment: options.Experiment = None,
 ) -> None:
-    """Measure how far new records are from a model's training records, and whether it matters.
+    """Measure how far records are from a model's training records.
 
-    Every record is used as of its own publication. Labels are needed only for --labels. Exit code 3 if the
-    records are refused; the rule is printed below the verdict.
+    The verdict says whether it matters. Every record is used as of its own publication. Labels are needed
+    only for --labels. Exit code 3 if the records are refused; the rule is printed below the verdict.
     """
     from scoring.cli import formats
     from scoring.cli.tables import common

@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from scoring.features.cache import FeatureCache
 
 
-def ui(terminal: Terminal, port: Annotated[int, typer.Option(min=1, max=65535, help="Port.")] = 5000) -> None:
-    """Serve the MLflow UI of the runs and models, on this machine only, until interrupted.
+def ui(
+    terminal: Terminal,
+    port: Annotated[int, typer.Option(metavar="PORT", min=1, max=65535, help="Port.")] = 5000,
+) -> None:
+    """Serve MLflow's pages of runs and models on this machine.
 
     Needs the extra news-scoring[ui].
     """
@@ -43,7 +46,7 @@ def config(terminal: Terminal, json: options.Json = False) -> None:
 
 
 def cache(terminal: Terminal, json: options.Json = False) -> None:
-    """Show the size and contents of the feature cache: features of records that were read before."""
+    """Show the size and contents of the feature cache."""
     from scoring.cli import formats
     from scoring.cli.tables import common
     from scoring.features.cache import open_cache
@@ -63,7 +66,7 @@ def info(terminal: Terminal, json: options.Json = False) -> None:
 
 
 def clear(terminal: Terminal) -> None:
-    """Delete the cached features; they are computed again when needed."""
+    """Delete the cached features. They are computed when needed."""
     from scoring.features.cache import open_cache
 
     feature_cache = open_cache(options.settings_of(terminal), options.now())

@@ -107,7 +107,7 @@ def backtest(
     tracking_uri: options.TrackingUri = None,
     experiment: options.Experiment = None,
 ) -> None:
-    """Retrain for each month on the data before it, and evaluate on that month.
+    """Retrain for each month on earlier data, and evaluate on it.
 
     Each training ignores all records and coverage from the start of its month on. --by labels shows how many
     labels a section needs: that many of its records before the test block are drawn at random, several
@@ -187,7 +187,7 @@ def tune(
     tracking_uri: options.TrackingUri = None,
     experiment: options.Experiment = None,
 ) -> None:
-    """Search for the configuration with the lowest quality error before the test block.
+    """Search for the configuration with the lowest quality error.
 
     The test block is set aside first; trials are evaluated on the last records before it. A file not written
     by this study is refused, without --overwrite, before the first trial. Needs the extra

@@ -57,7 +57,9 @@ def policy(
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Print the learned policy as rules in words: quality points, leads, heat, publication.
+    """Print the learned policy as rules in words.
+
+    The rules are those of quality points, leads, heat and publication.
 
     For each rule: the 95 % interval of its number, the number of labelled records that it is based on, and
     the share of these that follow it. Rules that changed at some time are listed with that time.

@@ -25,7 +25,7 @@ def export(
     overwrite: options.OverwriteFile = False,
     tracking_uri: options.TrackingUri = None,
 ) -> None:
-    """Write a model to one file, which can score elsewhere without a store.
+    """Write a model to one file, which scores without a store.
 
     The file contains the model's files with their hashes; the same model gives the same bytes. A file
     with other content is replaced only with --overwrite.
@@ -57,7 +57,7 @@ def import_(
     ] = None,
     overwrite: options.OverwriteModel = False,
 ) -> None:
-    """Unpack an exported model into a folder after checking that it is complete, and print the folder.
+    """Check and unpack an exported model, and print its folder.
 
     Another model in the folder is replaced only with --overwrite; anything else never is.
     """

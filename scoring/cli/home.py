@@ -25,7 +25,7 @@ def home(
     tracking_uri: options.TrackingUri = None,
     json: options.Json = False,
 ) -> None:
-    """Show what is in the home and what is missing, as check does."""
+    """Show what is in the home and what is missing, like check."""
     check(terminal, repair=repair, tracking_uri=tracking_uri, json=json)
 
 
@@ -35,7 +35,9 @@ def check(
     tracking_uri: options.TrackingUri = None,
     json: options.Json = False,
 ) -> None:
-    """Show what is in the home and what is missing: store, versions, artifacts, ledger, caches, modes.
+    """Show what is in the home and what is missing.
+
+    That is the store, versions, artifacts, ledger, caches and modes.
 
     Nothing is changed without --repair. Exit code 1 if something is missing or cannot be used.
     """

@@ -47,7 +47,7 @@ def train(
     partition_mb: cluster.PartitionMb = None,
     json: options.Json = False,
 ) -> None:
-    """Train a model on labelled records, evaluate it on the latest of them, and log both.
+    """Train a model on labelled records. Evaluate it on the latest of them, and log both.
 
     Another model in the folder that --output names is refused without --overwrite, before anything is
     read; in the default folder, a model that an earlier training saved is replaced. Needs the
@@ -128,7 +128,10 @@ def evaluate(
     tracking_uri: options.TrackingUri = None,
     experiment: options.Experiment = None,
 ) -> None:
-    """Compare a model's scores, and simple baselines, with the labels of records."""
+    """Compare a model's scores with the labels of records.
+
+    Simple baselines are compared as well.
+    """
     from scoring.workflows.evaluate import evaluate as workflow
 
     outcome = workflow(

@@ -66,7 +66,7 @@ def promote(
     tracking_uri: options.TrackingUri = None,
     json: options.Json = False,
 ) -> None:
-    """Compare a model with the champion on the same later records; make it champion if it passes.
+    """Make a model champion if it passes a test on later records.
 
     It passes if the metric's gain is significant, no other headline metric is significantly worse, and
     no subset of the records significantly worsens beyond its limit; without a champion, if it beats
@@ -101,7 +101,10 @@ def rollback(
     tracking_uri: options.TrackingUri = None,
     json: options.Json = False,
 ) -> None:
-    """Restore the previous champion: the aliases champion and previous are swapped."""
+    """Restore the previous champion.
+
+    The aliases champion and previous are swapped.
+    """
     from scoring.cli import formats
     from scoring.cli.tables import common
     from scoring.workflows.rollback import rollback as workflow
@@ -149,7 +152,9 @@ def retrain(
     tracking_uri: options.TrackingUri = None,
     json: options.Json = False,
 ) -> None:
-    """Train on an updated archive, evaluate on records that the champion has not seen, promote or refuse.
+    """Train on an updated archive, then promote or refuse the model.
+
+    It is evaluated on records that the champion has not seen.
 
     For scheduled jobs: only one retraining runs at a time, and a kill at any moment leaves a working
     champion. If there is too little new data, no model is trained, the champion stays, and the exit code is

@@ -65,7 +65,7 @@ def sample(
     ] = None,
     **policy: Any,
 ) -> None:
-    """Write synthetic records, labelled by the policy of a synthetic site.
+    """Write synthetic records with the labels of a synthetic site.
 
     The same options give the same files. The policy options set how that site labels records.
     """
@@ -165,7 +165,7 @@ def features(
     dask: cluster.Dask = None,
     partition_mb: cluster.PartitionMb = None,
 ) -> None:
-    """Write the feature table of records, or list its columns with their meanings.
+    """Write the feature table of records, or list its columns.
 
     With --dask it is a partitioned data set; the same command resumes an interrupted one. Writing needs
     the extra news-scoring[parquet].
@@ -216,7 +216,7 @@ def init(
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """Propose a field map for an archive: which keys hold the fields and labels of a record.
+    """Propose a field map: which keys hold the fields and labels.
 
     Reads some of its files and writes scoring-fields.yaml to the folder, with a comment for each guess and
     for each unused key. An existing field map is never replaced.

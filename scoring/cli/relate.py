@@ -25,7 +25,9 @@ def relate(
     fields: options.Fields = None,
     json: options.Json = False,
 ) -> None:
-    """Find the related records of each record in its archive: copies, and records of the same story.
+    """Find the related records of each record in its archive.
+
+    These are copies, and records of the same story.
 
     Copies have the same address, or nearly the same title within a short time. Records of the same story
     are estimated from shared words, time, provider and section, by links learned from an archive that

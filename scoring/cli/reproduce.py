@@ -46,7 +46,7 @@ def reproduce(
     tracking_uri: options.TrackingUri = None,
     json: options.Json = False,
 ) -> None:
-    """Repeat a run's training and check whether it gives the same bytes.
+    """Repeat a run's training and check that the bytes are the same.
 
     The configuration is the run's, the code is the current one. Nothing is logged or saved. Exit code 3
     if anything differs: a table then lists the differences in data, code, versions and machine, in the

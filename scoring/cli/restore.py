@@ -29,7 +29,7 @@ def restore(
     journal: options.Journal = None,
     json: options.Json = False,
 ) -> None:
-    """Restore the labels that a write of scores changed; without --write-id, list the writes.
+    """Restore labels that a write of scores changed, or list writes.
 
     A label that was missing before is removed, any other gets its earlier spelling back. Labels that
     somebody has changed or accepted since are left alone. Only files that the write wrote are changed,

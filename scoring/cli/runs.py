@@ -25,7 +25,7 @@ def runs(
     tracking_uri: options.TrackingUri = None,
     json: options.Json = False,
 ) -> None:
-    """List the runs in the store: aliases, headline metrics, data, commit.
+    """List the runs in the store with their metrics and aliases.
 
     A + after the commit marks uncommitted changes. Folds and trials are left out.
     """
@@ -52,7 +52,7 @@ def runs(
 
 
 def sync(terminal: Terminal, tracking_uri: options.TrackingUri = None, json: options.Json = False) -> None:
-    """Upload the runs that could not be logged because their store was unavailable, oldest first.
+    """Upload the runs that waited for their store, oldest first.
 
     They are in the folder pending in the home. Each is uploaded to its intended store, unless
     --tracking-uri names another. A partly uploaded run is completed.
@@ -114,11 +114,11 @@ def compare(
     tracking_uri: options.TrackingUri = None,
     json: options.Json = False,
 ) -> None:
-    """Compare runs or models, and list the records whose published would change.
+    """Compare runs or models, and list changed decisions.
 
-    Each is compared with the first on the same records. Intervals are 95 %, from a paired bootstrap
-    over days: the same days are drawn for both. Each run compared with the first gets the comparison
-    as a page among its artifacts.
+    Listed are the records whose published would change. Each is compared with the first on the same records.
+    Intervals are 95 %, from a paired bootstrap over days: the same days are drawn for both. Each run compared
+    with the first gets the comparison as a page among its artifacts.
     """
     from scoring.cli import formats
     from scoring.cli.tables import runs as runs_table

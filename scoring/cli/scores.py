@@ -89,6 +89,7 @@ def score(
         return
     from scoring.records.field_maps.lookup import field_maps_of
     from scoring.workflows import score as workflow
+    from scoring.workflows.titles import titles_of
 
     settings = options.settings_of(
         terminal, fields=fields, tracking_uri=tracking_uri, journal=journal, coverage=coverage
@@ -136,7 +137,8 @@ def score(
         # Standard input may be slow: print each score at once. Files: print many lines in one write.
         n_lines = 1 if "-" in paths else _LINES_PER_WRITE
         terminal.ends_with_output = True
-        _print_scores(terminal, scores, form, Path(output) if output else None, n_lines)
+        titles = functools.partial(titles_of, files, field_maps)
+        _print_scores(terminal, scores, form, Path(output) if output else None, n_lines, titles)
 
 
 def _write_scores(
@@ -165,6 +167,7 @@ def _print_scores(
     form: options.ScoreFormat | None,
     output: Path | None,
     n_lines: int,
+    titles: Callable[[], dict[str, str]],
 ) -> None:
     from scoring.cli import formats
     from scoring.storage.replacement import open_replacement
@@ -185,7 +188,8 @@ def _print_scores(
     elif form is options.ScoreFormat.table:
         from scoring.cli.tables import common
 
-        terminal.show(common.scores_table(scores))
+        rows = list(scores)
+        terminal.show(common.scores_table(rows, titles() if sys.stdout.isatty() else None))
     elif form is options.ScoreFormat.parquet:
         if sys.stdout.isatty():
             raise typer.BadParameter("--format parquet requires --output or a pipe")

@@ -19,7 +19,9 @@ def serve(
     terminal: Terminal,
     model: options.Model = None,
     host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address to listen at.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for a free one.")] = 8080,
+    port: Annotated[
+        int, typer.Option(metavar="PORT", min=0, max=65535, help="Port; 0 for a free one.")
+    ] = 8080,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Number of worker processes.")] = 1,
     token_file: Annotated[
         Path | None,
@@ -57,7 +59,7 @@ def serve(
     journal: options.Journal = None,
     tracking_uri: options.TrackingUri = None,
 ) -> None:
-    """Serve scores over HTTP, by default with the champion, until stopped.
+    """Serve scores and the curators' page over HTTP, until stopped.
 
     The service switches to a new champion when the alias moves. SIGHUP checks for one at once and reads
     the tokens again; SIGTERM stops after all accepted requests are answered, a second one at once. The

@@ -42,7 +42,7 @@ def watch(
     ] = LineFormat.jsonl,
     tracking_uri: options.TrackingUri = None,
 ) -> None:
-    """Score the files of a folder as they arrive, each once, and again when it changes.
+    """Score the files of a folder when they arrive or change.
 
     It runs until SIGINT or SIGTERM, and ends within two seconds; a second signal ends it at once.
     Restarted, it scores only files that are new or changed since. A change of labels alone does not

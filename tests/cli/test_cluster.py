@@ -29,7 +29,7 @@ from scoring.cli import app
         (["score", "news", "--dask", "local", "--write"], "--write cannot be combined"),
         (
             ["score", "news", "--dask", "local", "--output", "out", "--partition-mb", "0"],
-            "greater than or equal to 1",
+            "expected a whole number, 1 or more",
         ),
     ],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scoring.audit.finding import Finding
+from scoring.cli.tables.fitted import FittedTable
 from scoring.cli.tables.scores import (
     HEAT,
     INTERVAL,
@@ -39,21 +40,24 @@ _INGEST_METRICS = (
 _SLICE_METRICS = ("quality_mae", "lead_accuracy", "heat_within_5", "published_f1")
 
 
-def scores_table(scores: Iterable[Score]) -> Table:
-    """Scores of the labels that the model has, highest heat first."""
+def scores_table(scores: Iterable[Score], titles: Mapping[str, str] | None = None) -> Table:
+    """Scores of the labels that the model has, highest heat first; with titles, the titles of the records."""
     rows = sorted(scores, key=rank)
     columns = shown_columns((HEAT, SETTLED, QUALITY, INTERVAL, LEAD, PUBLISHED), rows)
-    table = empty_table(*(column.head for column in columns), "record", "warnings")
+    heads = [column.head for column in columns] + (["title"] if titles else [])
+    drops = ("record" if titles else "", "warnings", "settles at", "90 % interval", "lead")
+    table = empty_table(*heads, "record", "warnings", drops=drops)
     for score in rows:
         path, warnings = Text(score.path, overflow="fold"), Text("; ".join(score.warnings))
-        table.add_row(*cells_of(columns, score), path, warnings)
+        title = [Text(titles.get(score.path) or score.path)] if titles else []
+        table.add_row(*cells_of(columns, score), *title, path, warnings)
     return table
 
 
 def evaluation(evaluation: Evaluation) -> RenderableType:
     """Metrics with intervals beside those of the baselines, then metrics at ingest, then slices."""
     names = list(evaluation.baselines)
-    figures = empty_table("metric", "value>", "95 % interval>", *(f"{name}>" for name in names))
+    figures = empty_table("metric", "value>", "95 % interval>", *(f"{name}>" for name in names), drops=names)
     for name, figure in evaluation.figures.items():
         baseline_values = [shown_number(evaluation.baselines[baseline].get(name)) for baseline in names]
         figures.add_row(name, shown_number(figure.value), shown_interval(figure), *baseline_values)
@@ -68,7 +72,8 @@ def explanation(explanation: Explanation) -> RenderableType:
     if explanation.expected_heat is not None:
         views.append(Text(f"expected heat {explanation.expected_heat:.2f}"))
     for target, reasons in explanation.reasons.items():
-        table = empty_table("adds>", "feature", f"why this {target}")
+        why = f"why this {target}"
+        table = empty_table("adds>", "feature", why, drops=("feature",), wraps=(why,))
         table.add_row(f"{explanation.base.get(target, 0.0):.2f}", "", "base value of all records")
         for reason in reasons[:_MAX_REASONS]:
             table.add_row(f"{reason.contribution:+.2f}", reason.feature, Text(reason.text))
@@ -84,7 +89,17 @@ def explanation(explanation: Explanation) -> RenderableType:
 
 def findings(findings: Iterable[Finding]) -> Table:
     """Labels that look wrong, in the given order."""
-    table = empty_table("kind", "field", "is>", "expected>", "interval>", "off by>", "record", "why")
+    table = empty_table(
+        "kind",
+        "field",
+        "is>",
+        "expected>",
+        "interval>",
+        "off by>",
+        "record",
+        "why",
+        drops=("interval", "why"),
+    )
     for finding in findings:
         is_flag = isinstance(finding.label, bool)
         table.add_row(
@@ -119,7 +134,7 @@ def _changes(changes: Iterable[Change]) -> RenderableType:
         "published": [_published_text(change) for change in changes if change.published is not None],
     }
     columns = {head: cells for head, cells in shown.items() if len(cells) == len(changes)}
-    table = empty_table(*(f"{head}>" for head in columns), "reverses", "change")
+    table = empty_table(*(f"{head}>" for head in columns), "reverses", "change", wraps=("change",))
     for row, change in enumerate(changes):
         reversed_decisions = ", ".join(change.decisions)
         table.add_row(*(cells[row] for cells in columns.values()), reversed_decisions, Text(change.text))
@@ -142,7 +157,10 @@ def named(rows: Iterable[tuple[str, object]]) -> Table:
 
 def catalogue(columns: Iterable[Any]) -> Table:
     """Feature columns with their meanings."""
-    table = empty_table("column", "family", "type", "unit", "range", "meaning")
+    drops = ("type", "range", "unit", "family")
+    table = empty_table(
+        "column", "family", "type", "unit", "range", "meaning", drops=drops, wraps=("meaning",)
+    )
     for column in columns:
         cells = (column.name, column.family, column.type, column.unit, column.range, column.meaning)
         table.add_row(*map(Text, cells))
@@ -151,7 +169,7 @@ def catalogue(columns: Iterable[Any]) -> Table:
 
 def origins(origins: Iterable[Origin]) -> Table:
     """Settings with their origins."""
-    table = empty_table("setting", "value", "origin")
+    table = empty_table("setting", "value", "origin", wraps=("value",))
     for name, value, origin in origins:
         shown = str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
         table.add_row(name, Text(shown, overflow="fold"), Text(origin))
@@ -180,7 +198,7 @@ def _at_ingest(evaluation: Evaluation) -> Iterator[RenderableType]:
 def _slices(evaluation: Evaluation) -> Table:
     """Subsets of the records: the first of each family, with one metric per target."""
     names = [name for name in _SLICE_METRICS if name in evaluation.figures]
-    table = empty_table("by", "part", "records>", *(f"{name}>" for name in names))
+    table = empty_table("by", "part", "records>", *(f"{name}>" for name in names), drops=("records",))
     for family in dict.fromkeys(part.family for part in evaluation.slices):
         parts = [part for part in evaluation.slices if part.family == family][:_MAX_SLICES]
         for part in parts:
@@ -189,9 +207,12 @@ def _slices(evaluation: Evaluation) -> Table:
     return table
 
 
-def empty_table(*columns: str) -> Table:
-    """An empty table; a column whose name ends in ``>`` is right-aligned."""
-    table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
+def empty_table(*columns: str, drops: Sequence[str] = (), wraps: Sequence[str] = ()) -> Table:
+    """An empty table; a column whose name ends in ``>`` is right-aligned.
+
+    On a narrow terminal columns are left out, first those of ``drops``; those of ``wraps`` are wrapped.
+    """
+    table = FittedTable(drops=drops, wraps=wraps, box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column.removesuffix(">"), justify="right" if column.endswith(">") else "left")
     return table

@@ -30,7 +30,7 @@ def drift(drift: Drift) -> RenderableType:
 
 
 def _families(drift: Drift) -> Table:
-    table = empty_table("family", "times typical>", "limit>", "", "largest")
+    table = empty_table("family", "times typical>", "limit>", "", "largest", wraps=("largest",))
     for family in drift.families:
         columns = [f"{name} {ratio:.1f}" for name, ratio in list(family.columns.items())[:_MAX_COLUMNS]]
         distances = (f"{family.distance:.2f}", f"{family.limit:.2f}")
@@ -40,7 +40,7 @@ def _families(drift: Drift) -> Table:
 
 
 def _unseen(drift: Drift) -> Table:
-    table = empty_table("unseen", "records>", "typical>", "limit>", "", "most often")
+    table = empty_table("unseen", "records>", "typical>", "limit>", "", "most often", wraps=("most often",))
     for unseen in drift.unseen:
         names = Text(", ".join(f"{name} {count}" for name, count in unseen.names.items()), overflow="fold")
         ratios = (f"{ratio:.1%}" for ratio in (unseen.ratio, unseen.usual_ratio, unseen.limit_ratio))

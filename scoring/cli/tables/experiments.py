@@ -30,10 +30,11 @@ _SHORT_NAMES = {
 
 def backtest(by: str, folds: Sequence[FoldResult], pooled: Evaluation) -> RenderableType:
     """Headline metrics of each fold, then metrics of all folds pooled, with intervals."""
-    table = empty_table(by, "trained on>", "records>", *(f"{_SHORT_NAMES[name]}>" for name in HEADLINES))
+    figures = [f"{_SHORT_NAMES[name]}>" for name in HEADLINES]
+    table = empty_table(by, "trained on>", "records>", *figures, drops=("trained on", "NDCG", "width"))
     for fold in folds:
-        figures = [fold.figures.get(name) for name in HEADLINES]
-        cells = [shown_number(None if figure is None else figure.value) for figure in figures]
+        values = [fold.figures.get(name) for name in HEADLINES]
+        cells = [shown_number(None if value is None else value.value) for value in values]
         table.add_row(Text(fold.name), str(fold.n_training), str(fold.n_records), *cells)
     pooled_table = empty_table("all together", "", "value>", "95 % interval>")
     for name, figure in pooled.figures.items():

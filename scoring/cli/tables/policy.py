@@ -18,7 +18,8 @@ def policy_table(lines: Iterable[PolicyLine]) -> RenderableType:
     all_lines = list(lines)
     shown = [line for line in all_lines if not line.is_small_change]
     for section, of_section in groupby(shown, key=lambda line: line.sections_text):
-        table = empty_table("label", "rule", "95 % interval", "records>", "follow it>")
+        heads = ("label", "rule", "95 % interval", "records>", "follow it>")
+        table = empty_table(*heads, drops=("records", "95 % interval", "follow it"), wraps=("rule",))
         for line in of_section:
             followed = "" if line.followed_ratio is None else f"{line.followed_ratio:.1%}"
             table.add_row(line.target, Text(line.text), line.interval, f"{line.n_records:,}", followed)
@@ -58,7 +59,8 @@ def differences_table(
         where = " in a section that both know" if notes else ""
         return Group(Text(f"{first} and {second}: no rule differs{where}."), *left_out, *notes)
     has_sections = any(row.sections for row in rows)  # of two models
-    table = empty_table(*(["section"] if has_sections else []), "label", first, second)
+    section = ["section"] if has_sections else []
+    table = empty_table(*section, "label", first, second, drops=("section",), wraps=(first, second))
     for row in rows:
         sides = [Text("-" if line is None else with_interval(line)) for line in (row.first, row.second)]
         table.add_row(*([Text(row.sections_text)] if has_sections else []), row.target, *sides)

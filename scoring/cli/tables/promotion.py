@@ -51,7 +51,8 @@ def _records(verdict: Verdict) -> str:
 def _checks(verdict: Verdict) -> Table:
     """All metrics on all records; on subsets only those that fail."""
     table = empty_table(
-        "metric", "against", "theirs>", "challenger>", "gain>", "95 % interval>", "expected", ""
+        *("metric", "against", "theirs>", "challenger>", "gain>", "95 % interval>", "expected", ""),
+        drops=("against", "expected", "theirs", "challenger"),
     )
     for check in verdict.checks:
         if not check.part or not check.is_passed:

@@ -21,6 +21,7 @@ from scoring.tracking import RunSummary
 MAX_SLICES = 15  # JSON has all
 _HEADLINES = {"quality_mae": "MAE", "lead_accuracy": "lead", "heat_within_5": "heat", "published_f1": "F1"}
 _HASH_CHARS = 7
+_DROPS = ("commit", "data", "experiment", "kind", "aliases")
 _MAX_VALUE_CHARS = 60
 
 
@@ -28,7 +29,9 @@ def runs(runs: Sequence[RunSummary], sort: str | None = None) -> Table:
     """Runs in the given order; the metric that they are sorted by comes before the headline metrics."""
     figures = _HEADLINES if sort in (None, *_HEADLINES) else {str(sort): str(sort), **_HEADLINES}
     heads = [f"{head}>" for head in figures.values()]
-    table = empty_table("run", "when (UTC)", "name", "kind", "aliases", *heads, "data", "commit")
+    table = empty_table(
+        "run", "when (UTC)", "name", "kind", "aliases", *heads, "data", "commit", drops=_DROPS
+    )
     registered = {version.name for run in runs for version in run.versions}
     for run in runs:
         kind = run.kind if run.status == "FINISHED" else f"{run.kind} {run.status.lower()}"
@@ -100,7 +103,7 @@ def _blocks(comparison: Comparison) -> Iterator[RenderableType]:
 
 
 def _value_differences(head: str, values: Iterable[ValueDiff]) -> Table:
-    table = empty_table(head, "first", "second")
+    table = empty_table(head, "first", "second", wraps=("first", "second"))
     for difference in values:
         pair = (difference.first, difference.second)
         cells = ("-" if value is None else _cut(value) for value in pair)
@@ -113,7 +116,8 @@ def _cut(value: str) -> str:
 
 
 def _features(differences: Iterable[FeatureDifference]) -> Table:
-    table = empty_table("features of", "only first", "only second")
+    heads = ("features of", "only first", "only second")
+    table = empty_table(*heads, wraps=heads[1:])
     for difference in differences:
         lists = (difference.parts, difference.only_first, difference.only_second)
         table.add_row(*(Text(", ".join(names)) for names in lists))
@@ -168,7 +172,8 @@ def _slices(comparison: Comparison) -> RenderableType:
     if not changed:
         return Text(heading)
     changed.sort(key=lambda pair: -abs(pair[1].gain) / ((pair[1].high or 0) - (pair[1].low or 0) or 1e-9))
-    table = empty_table("by", "part", "records>", "metric", "first>", "second>", "gain>", "95 % interval>")
+    heads = ("by", "part", "records>", "metric", "first>", "second>", "gain>", "95 % interval>")
+    table = empty_table(*heads, drops=("records", "by", "95 % interval"))
     for part, metric in changed[:MAX_SLICES]:
         numbers = (shown_number(metric.first), shown_number(metric.second), _signed(metric.gain))
         subset = (part.family, Text(part.name, overflow="fold"), str(part.n_records))
@@ -206,7 +211,7 @@ def _decision_change(flip: DecisionChange) -> RenderableType:
 
 
 def _reasons(pairs: Iterable[ReasonPair]) -> Table:
-    table = empty_table("why", "first>", "second>", "")
+    table = empty_table("why", "first>", "second>", "", wraps=("",))
     for pair in pairs:
         reasons = (pair.first, pair.second)
         added = ("-" if reason is None else f"{reason.contribution:+.2f}" for reason in reasons)
