@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
-from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from scoring.errors import Fault, RecordError, shown
 from scoring.inbox.inbox import Inbox
+from scoring.inbox.rows import Row
 from scoring.labels.decision_journal import Owner, journaled, journaled_decision
 from scoring.labels.journal import Journal
 from scoring.model.score import Score
+from scoring.records.corpus import read_bytes
 from scoring.records.decode import decode_file
 from scoring.records.forms.label_positions import LABELS
+from scoring.records.label_spelling import Spelling, put_labels_back, spellings_of
 from scoring.records.ledger import Correction, Digests, append_corrections, digests_of
 from scoring.records.mapped_labels import as_written
 from scoring.records.record import Labels
 from scoring.records.write_back import put_back, replace_labels, write_labels
-
-_MAX_KEPT = 500
-_MAX_KEPT_BYTES = 64_000_000
 
 
 class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -35,27 +35,50 @@ class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     path : str
         File, relative to the inbox.
     record_sha256 : str
-        Digest of the record at the time of the decision; a record that has changed since is not written.
+        Digest of the record at the time of the decision.
     labels : Labels
         Labels to write; None leaves a label unchanged.
+    before : Labels or None
+        Labels in the file at that time. If they are given, a record whose labels have changed since is not
+        written; if not, one whose content has.
     """
 
     path: str
     record_sha256: str
     labels: Labels
+    before: Labels | None = None
 
 
-class _Written(NamedTuple):
-    """A file before and after a write, and the entries of ledger and journal that undo it."""
+class Written(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A change of a file by a decision, and what it takes to complete or undo it.
 
-    before: bytes
-    after: bytes
-    corrections: tuple[Correction, ...]
-    labels: dict[Owner, dict[str, Any]]  # before the write, by owner
+    Parameters
+    ----------
+    before_sha256, after_sha256 : str
+        Digests of the file before and after.
+    spellings : dict
+        Source of each written label before, as :func:`scoring.records.label_spelling.spellings_of` has it;
+        None for an absent one.
+    owners : dict
+        Values of these labels before, by owner: see :func:`scoring.labels.decision_journal.journaled`.
+    corrections, reversals : tuple of Correction
+        Entries of the ledger, and those that revert them.
+    """
+
+    before_sha256: str
+    after_sha256: str
+    spellings: dict[str, Spelling | None]
+    owners: dict[Owner, dict[str, Any]]
+    corrections: tuple[Correction, ...] = ()
+    reversals: tuple[Correction, ...] = ()
+
+
+def _ignore(_: Written) -> None:
+    """Keep no log."""
 
 
 class Decisions:
-    """Writes decisions, and keeps the latest ones in memory for undo.
+    """Writes decisions into their files, and undoes such writes.
 
     Parameters
     ----------
@@ -69,9 +92,28 @@ class Decisions:
         self._inbox = inbox
         self._journal = Journal(journal)
         self._writing = threading.Lock()
-        self._kept: OrderedDict[str, _Written] = OrderedDict()
 
-    def write(self, decision: Decision, *, by: str, now: datetime) -> None:
+    def usable(self, path: str) -> tuple[Row, Score]:
+        """Row and scores of a record.
+
+        Raises
+        ------
+        RecordError
+            If the inbox has no such record, or it cannot be used.
+        """
+        row = self._inbox.row(path)
+        if row.score is None:
+            raise RecordError(Fault(path, 0, "", "a file that cannot be used", "a scored record"))
+        return row, row.score
+
+    def write(
+        self,
+        decision: Decision,
+        *,
+        by: str,
+        now: datetime,
+        on_begin: Callable[[Written], None] = _ignore,
+    ) -> Written:
         """Write a decision into its file, and its corrections into the ledger.
 
         A value is a correction if it differs from the earlier correction, or, without one, from the
@@ -85,6 +127,13 @@ class Decisions:
             Name of the curator; empty if unknown.
         now : datetime
             Time of the decision, aware UTC.
+        on_begin : callable
+            Called with the result right before the file is changed.
+
+        Returns
+        -------
+        Written
+            For :meth:`take_back`.
 
         Raises
         ------
@@ -92,69 +141,167 @@ class Decisions:
             If the inbox has no such record, it has changed since, or it cannot be written.
         """
         with self._writing:
-            row = self._inbox.row(decision.path)
-            if row.score is None:
-                raise RecordError(
-                    Fault(decision.path, 0, "", "a file that cannot be used", "a scored record")
-                )
+            row, score = self.usable(decision.path)
             file = str(self._inbox.file(decision.path))
             before, document = self._inbox.read(decision.path)
             digests = digests_of(document.record)
-            if {digests.record, row.record_sha256} != {decision.record_sha256}:
-                raise RecordError(
-                    Fault(decision.path, 0, "", "a record that has changed since", "the record as displayed")
-                )
+            _check_unchanged(decision, row, digests, document.labels)
             field_map = self._inbox.field_maps.of(file)
             labels_in_file = as_written(decision.labels, field_map)
             after = replace_labels(before, labels_in_file, path=decision.path, field_map=field_map)
+            spellings = spellings_of(before, document.labels, decision.path, field_map)
             active_corrections = digests.pick(self._inbox.corrections().holding())
             corrections, reversals = _corrections(
-                row.score, decision, digests, active_corrections, by=by, now=now
+                score, decision, digests, active_corrections, by=by, now=now
             )
             roots = [str(self._inbox.folder)]
             document_in_inbox = msgspec.structs.replace(document, path=shown(file))
             with journaled_decision(
                 self._journal, document_in_inbox, labels_in_file, now=now, field_map=field_map
-            ) as labels:
+            ) as owners:
+                written = Written(
+                    before_sha256=_sha256(before),
+                    after_sha256=_sha256(after),
+                    spellings={
+                        name: spellings.get(name)
+                        for name in LABELS
+                        if getattr(labels_in_file, name) is not None
+                    },
+                    owners=owners,
+                    corrections=tuple(corrections),
+                    reversals=reversals,
+                )
+                on_begin(written)
                 write_labels(file, labels_in_file, roots=roots, field_map=field_map)
                 try:
                     append_corrections(self._inbox.ledger, corrections)
                 except OSError as error:  # without its ledger entry the label must not stay
                     put_back(file, before=before, after=after, roots=roots)
-                    got = error.strerror or "a disk error"
-                    raise RecordError(
-                        Fault(str(self._inbox.ledger), 0, "", got, "a writable ledger")
-                    ) from None
-            self._keep(decision.path, _Written(before, after, reversals, labels))
+                    raise self._unwritable(error) from None
+            return written
 
-    def take_back(self, path: str, *, by: str, now: datetime) -> None:
-        """Undo the last write of a file: restore its bytes, and revert its corrections in the ledger.
+    def take_back(
+        self,
+        path: str,
+        written: Written,
+        *,
+        by: str,
+        now: datetime,
+        on_begin: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Undo a write of a file: restore its bytes, and revert its corrections in the ledger.
+
+        Parameters
+        ----------
+        path : str
+            File, relative to the inbox.
+        written : Written
+            What :meth:`write` returned.
+        by, now
+            As for :meth:`write`.
+        on_begin : callable
+            Called right before the file is changed.
 
         Raises
         ------
         RecordError
-            If the write is not (or no longer) in memory, or the file has changed since.
+            If the file has changed since, or cannot be written.
         """
         with self._writing:
-            if path not in self._kept:
-                raise RecordError(Fault(path, 0, "", "no write to undo", "a recently written file"))
-            before, after, corrections, labels = self._kept[path]
             file = str(self._inbox.file(path))
+            after = self._bytes_of(path)
+            if _sha256(after) != written.after_sha256:
+                raise RecordError(
+                    Fault(path, 0, "", "a file that was changed since", "the file as it was written")
+                )
             field_map = self._inbox.field_maps.of(file)
+            before = after
+            if written.before_sha256 != written.after_sha256:
+                before = put_labels_back(after, written.spellings, path, field_map).data
+            if _sha256(before) != written.before_sha256:
+                got = "labels whose earlier spelling cannot be restored"
+                raise RecordError(Fault(path, 0, "", got, "a restore by hand"))
             earlier = decode_file(before, file, field_map=field_map)
-            with journaled(self._journal, earlier, labels, now=now, field_map=field_map):
-                put_back(file, before=before, after=after, roots=[str(self._inbox.folder)])
-            reversals = [msgspec.structs.replace(correction, at=now, by=by) for correction in corrections]
-            append_corrections(self._inbox.ledger, reversals)
-            del self._kept[path]
+            with journaled(self._journal, earlier, written.owners, now=now, field_map=field_map):
+                on_begin()
+                roots = [str(self._inbox.folder)]
+                put_back(file, before=before, after=after, roots=roots)
+                try:
+                    self._revert(written, by=by, now=now)
+                except RecordError:  # neither the file nor the ledger is undone
+                    put_back(file, before=after, after=before, roots=roots)
+                    raise
 
-    def _keep(self, path: str, written: _Written) -> None:
-        self._kept.pop(path, None)
-        self._kept[path] = written
-        n_bytes = sum(len(kept.before) + len(kept.after) for kept in self._kept.values())
-        while len(self._kept) > _MAX_KEPT or (n_bytes > _MAX_KEPT_BYTES and len(self._kept) > 1):
-            _, oldest = self._kept.popitem(last=False)
-            n_bytes -= len(oldest.before) + len(oldest.after)
+    def complete(self, path: str, written: Written) -> bool:
+        """Complete a write that was interrupted after its file was changed; return whether it was changed.
+
+        Raises
+        ------
+        RecordError
+            If the file or the ledger cannot be read, or the ledger cannot be written.
+        """
+        with self._writing:
+            if not self._has(path, written.after_sha256) or written.before_sha256 == written.after_sha256:
+                return False
+            holding = self._inbox.corrections().holding()
+            missing = [
+                correction
+                for correction in written.corrections
+                if holding.get((correction.holds_for, correction.field)) != correction
+            ]
+            try:
+                append_corrections(self._inbox.ledger, missing)
+            except OSError as error:
+                raise self._unwritable(error) from None
+            return True
+
+    def complete_undo(self, path: str, written: Written, *, by: str, now: datetime) -> bool:
+        """Complete an undo that was interrupted after its file was restored; return whether it was restored.
+
+        Raises
+        ------
+        RecordError
+            As for :meth:`complete`.
+        """
+        with self._writing:
+            if not self._has(path, written.before_sha256):
+                return False
+            self._revert(written, by=by, now=now)
+            return True
+
+    def _revert(self, written: Written, *, by: str, now: datetime) -> None:
+        reversals = [msgspec.structs.replace(correction, at=now, by=by) for correction in written.reversals]
+        try:
+            append_corrections(self._inbox.ledger, reversals)
+        except OSError as error:
+            raise self._unwritable(error) from None
+
+    def _has(self, path: str, sha256: str) -> bool:
+        """Whether a file exists with that digest."""
+        return self._inbox.file(path).is_file() and _sha256(self._bytes_of(path)) == sha256
+
+    def _bytes_of(self, path: str) -> bytes:
+        return read_bytes(self._inbox.file(path))
+
+    def _unwritable(self, error: OSError) -> RecordError:
+        got = error.strerror or "a disk error"
+        return RecordError(Fault(str(self._inbox.ledger), 0, "", got, "a writable ledger"))
+
+
+def _check_unchanged(decision: Decision, row: Row, digests: Digests, labels: Labels) -> None:
+    """Check that a decision is about the file as it is: its labels, or, if it names none, its record."""
+    is_same = (
+        digests.record == decision.record_sha256 if decision.before is None else labels == decision.before
+    )
+    if digests.record == row.record_sha256 and is_same:
+        return
+    raise RecordError(
+        Fault(decision.path, 0, "", "a record that has changed since", "the record as displayed")
+    )
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _corrections(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -142,6 +142,48 @@ class Inbox:
                 self._publish(saved.models.leaders, is_complete=True)
             self.troubles = (*faults, *map(str, self._corrections[1].torn))
 
+    def reread_labels(self, paths: Sequence[str]) -> None:
+        """Read again the labels of files that were written, without looking at any other file.
+
+        A file whose record has changed as well is left to the next refresh, as are all while one is running.
+
+        Raises
+        ------
+        RecordError
+            If the ledger cannot be read.
+        """
+        if not self._refreshing.acquire(blocking=False):
+            return
+        try:
+            changed = {path: row for path in paths if (row := self._relabelled(path)) is not None}
+            if not changed:
+                return
+            active_corrections = self.corrections().holding()
+            version, entries, gone = self._published
+            entries = dict(entries)
+            for path, row in changed.items():
+                corrected = _with_corrections(msgspec.structs.replace(row, corrected=()), active_corrections)
+                entries[path] = (version + 1, corrected)
+            self._published = _Published(version + 1, entries, gone)
+        finally:
+            self._refreshing.release()
+
+    def _relabelled(self, path: str) -> Row | None:
+        """Published row of a file with its current labels; None if more has changed."""
+        file, entry = self._files.get(path), self._published.rows.get(path)
+        state = state_of(self.file(path))
+        if file is None or entry is None or state is None or not isinstance(file.result, Scored):
+            return None
+        try:
+            document = self._decode(read_bytes(self.file(path)), path)
+        except RecordError:
+            return None
+        if digests_of(document.record).record != entry[1].record_sha256:
+            return None
+        own_row = msgspec.structs.replace(file.result.row, labels=document.labels)
+        self._files[path] = file._replace(state=state, result=file.result._replace(row=own_row))
+        return msgspec.structs.replace(entry[1], labels=document.labels)
+
     @property
     def has_unread(self) -> bool:
         """Whether there are unreadable files; these are tried again at each refresh."""
@@ -171,6 +213,11 @@ class Inbox:
         if entry is None:
             raise RecordError(Fault(path, 0, "", "a file that is not in the inbox", "one of its records"))
         return entry[1]
+
+    def rows_of(self, paths: Iterable[str]) -> list[Row]:
+        """Rows of those files that the inbox has."""
+        rows = self._published.rows
+        return [rows[path][1] for path in dict.fromkeys(paths) if path in rows]
 
     def file(self, path: str) -> Path:
         """File of a record, from its path as encoded by :func:`scoring.records.file_names.name_of`."""

@@ -297,26 +297,27 @@ def test_what_was_written_is_taken_back_byte_by_byte(
     file, held = folder / row.path, known(row.score.quality) + 7
     decisions.write(decided(row, quality=held), by="ann", now=NOW)
     between = file.read_bytes()
-    decisions.write(decided(row, quality=held + 1, published=not row.score.published), by="ann", now=NOW)
-    decisions.take_back(row.path, by="bob", now=NOW + timedelta(hours=1))
+    change = decided(row, quality=held + 1, published=not row.score.published)
+    written = decisions.write(change, by="ann", now=NOW)
+    decisions.take_back(row.path, written, by="bob", now=NOW + timedelta(hours=1))
     assert file.read_bytes() == between
     (holding,) = read_ledger(inbox.ledger).holding().values()
     assert (holding.own_sha256, holding.field, holding.value) == (row.own_sha256, "quality", held)
     assert (holding.by, holding.at) == ("bob", NOW + timedelta(hours=1))
-    with pytest.raises(RecordError, match="no write to undo"):
-        decisions.take_back(row.path, by="", now=NOW)
+    with pytest.raises(RecordError, match="a file that was changed since"):
+        decisions.take_back(row.path, written, by="", now=NOW)
 
 
 def test_a_file_that_has_changed_since_is_neither_written_nor_taken_back(
     inbox: Inbox, decisions: Decisions, folder: Path
 ) -> None:
     first, second, *_ = inbox.since(0).rows
-    decisions.write(decided(first), by="", now=NOW)
+    written = decisions.write(decided(first), by="", now=NOW)
     for row in (first, second):
         change(folder / row.path)
     before = {row.path: (folder / row.path).read_bytes() for row in (first, second)}
     with pytest.raises(RecordError, match="a file that was changed since"):
-        decisions.take_back(first.path, by="", now=NOW)
+        decisions.take_back(first.path, written, by="", now=NOW)
     with pytest.raises(RecordError, match="a record that has changed since"):
         decisions.write(decided(second), by="", now=NOW)
     assert {path: (folder / path).read_bytes() for path in before} == before
@@ -353,16 +354,55 @@ def test_what_cannot_be_kept_is_not_written(
     assert (folder / row.path).read_bytes() == before
 
 
-def test_only_the_last_writes_are_remembered(
-    inbox: Inbox, decisions: Decisions, monkeypatch: pytest.MonkeyPatch
+def test_what_cannot_be_kept_is_not_taken_back(
+    inbox: Inbox, decisions: Decisions, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decisions_module, "_MAX_KEPT", 2)
-    first, second, third, *_ = inbox.since(0).rows
-    for row in (first, second, third):
-        decisions.write(decided(row), by="", now=NOW)
-    with pytest.raises(RecordError, match="no write to undo"):
-        decisions.take_back(first.path, by="", now=NOW)
-    decisions.take_back(second.path, by="", now=NOW)
+    row = inbox.since(0).rows[0]
+    written = decisions.write(decided(row, quality=1), by="", now=NOW)
+    after = (folder / row.path).read_bytes()
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(decisions_module, "append_corrections", fail)
+    with pytest.raises(RecordError, match=r"corrections\.jsonl: got No space left on device"):
+        decisions.take_back(row.path, written, by="", now=NOW)
+    assert (folder / row.path).read_bytes() == after
+
+
+def test_a_changed_record_keeps_its_decision_as_long_as_its_labels_stay(
+    inbox: Inbox, decisions: Decisions, folder: Path, saved: SavedModel
+) -> None:
+    first, second, *_ = inbox.since(0).rows
+    for row in (first, second):
+        change(folder / row.path)
+    (folder / second.path).write_bytes(
+        (folder / second.path).read_bytes().replace(b"---\n", b"---\nquality: 5\n", 1)
+    )
+    kept, asked = (msgspec.structs.replace(decided(row), before=Labels()) for row in (first, second))
+    with pytest.raises(RecordError, match="a record that has changed since"):  # and is not read again yet
+        decisions.write(kept, by="", now=NOW)
+    inbox.refresh(saved)
+    decisions.write(kept, by="", now=NOW)
+    assert decode_file((folder / first.path).read_bytes(), "a").labels == kept.labels
+    with pytest.raises(RecordError, match="a record that has changed since"):
+        decisions.write(asked, by="", now=NOW)
+
+
+def test_only_the_labels_of_written_files_are_read_again(
+    inbox: Inbox, decisions: Decisions, folder: Path, saved: SavedModel
+) -> None:
+    first, second, *_ = inbox.since(0).rows
+    decisions.write(decided(first, quality=1), by="", now=NOW)
+    change(folder / second.path)
+    version = inbox.version
+    inbox.reread_labels([first.path, second.path, "none.md"])
+    (row,) = inbox.since(version).rows
+    assert (row.path, row.labels.quality, row.corrected) == (first.path, 1, ("quality",))
+    again = inbox.version
+    inbox.refresh(saved)
+    assert {row.path for row in inbox.since(again).rows} >= {second.path}
+    assert inbox.row(first.path) == row
 
 
 # Dropped files

@@ -45,12 +45,12 @@ def test_decisions_are_written_in_its_units_and_taken_back(inbox: Inbox, tmp_pat
     decisions = Decisions(inbox, tmp_path / "journal.jsonl")
     [row] = inbox.since(0).rows
     decision = Decision(path=row.path, record_sha256=known(row.record_sha256), labels=Labels(87, None, True))
-    decisions.write(decision, by="editor", now=NOW)
+    written = decisions.write(decision, by="editor", now=NOW)
     file = inbox.folder / "rain.md"
     assert file.read_text() == POST.replace("stars: 2\n", "stars: 4\ndraft: false\n")
     corrections = read_ledger(inbox.ledger).corrections
     assert {correction.field: correction.value for correction in corrections}["quality"] == 87
-    decisions.take_back(row.path, by="editor", now=NOW)
+    decisions.take_back(row.path, written, by="editor", now=NOW)
     assert file.read_text() == POST
 
 

@@ -43,7 +43,7 @@ def chromium() -> Iterator[Browser]:
 
 def loaded(page: Page) -> Page:
     """Wait until the desk shows all records of its inbox."""
-    expect(page.locator("#count")).to_have_text(f"{N_RECORDS} records")
+    expect(page.locator("#count")).to_have_text(f"{N_RECORDS} left")
     return page
 
 

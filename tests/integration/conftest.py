@@ -43,13 +43,14 @@ def desk_service(place: Path, training: TrainOutcome) -> Iterator[Service]:
 
 @pytest.fixture
 def inbox(place: Path) -> Path:
-    """The service's inbox, with the same records for each test and no correction."""
+    """The service's inbox, with the same records for each test and no decision."""
     folder = place / "inbox"
     for file in folder.iterdir():
         file.unlink()
     for file in (place / "records").iterdir():
         shutil.copy(file, folder)
-    (place / "home" / "corrections.jsonl").unlink(missing_ok=True)
+    for name in ("corrections.jsonl", "decisions.jsonl"):
+        (place / "home" / name).unlink(missing_ok=True)
     return folder
 
 

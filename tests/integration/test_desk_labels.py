@@ -53,7 +53,7 @@ def some(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture
 def page(some: Desk, open_page: Open) -> Page:
     page = open_page(some.service.url)
-    expect(page.locator("#count")).to_have_text("12 records")
+    expect(page.locator("#count")).to_have_text("12 left")
     return page
 
 

@@ -50,7 +50,7 @@ def sections_service(sections_place: Path, two_scales: TrainOutcome) -> Iterator
 @pytest.fixture
 def desk(open_page: Open, sections_service: Service) -> Page:
     page = open_page(sections_service.url)
-    expect(page.locator("#count")).to_have_text(f"{2 * N_EACH + N_UNKNOWN} records")
+    expect(page.locator("#count")).to_have_text(f"{2 * N_EACH + N_UNKNOWN} left")
     return page
 
 

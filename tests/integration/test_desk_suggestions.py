@@ -52,7 +52,7 @@ def page(open_page: Open, suggested_service: Service) -> Page:
 
 
 def loaded(page: Page) -> Page:
-    expect(page.locator("#count")).to_have_text(f"{N_RECORDS} records")
+    expect(page.locator("#count")).to_have_text(f"{N_RECORDS} left")
     return page
 
 
@@ -107,6 +107,8 @@ def test_a_decision_takes_a_record_off_the_list_and_a_save_finds_others(
     page.keyboard.press("u")
     expect(page.locator("#toast")).to_have_text("1 file restored")
     expect(note).to_contain_text(f"of {N_RECORDS} records without a label")
+    page.keyboard.press("u")  # the decision, too
+    expect(page.locator("#count")).to_have_text(f"{N_RECORDS} left")
     page.keyboard.press("l")
     expect(note).not_to_contain_text("without a label")
     expect(page.locator(".record .why")).to_have_count(0)

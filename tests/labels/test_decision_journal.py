@@ -12,7 +12,7 @@ import pytest
 from scoring.artifact.saved_model import SavedModel
 from scoring.errors import RecordError
 from scoring.inbox import decisions as workflow
-from scoring.inbox.decisions import Decision, Decisions
+from scoring.inbox.decisions import Decision, Decisions, Written
 from scoring.inbox.inbox import Inbox
 from scoring.labels.journal import Journal
 from scoring.labels.writer import LabelWriter, WriteOptions
@@ -56,9 +56,9 @@ class Desk:
         list(writer.write([score]))
         return writer
 
-    def accept(self, *names: str, now: datetime = NOW, **labels: Any) -> None:
+    def accept(self, *names: str, now: datetime = NOW, **labels: Any) -> Written:
         predicted = {name: getattr(self.score, name) for name in names}
-        self.decisions.write(
+        return self.decisions.write(
             Decision(self.row.path, self.row.record_sha256, Labels(**predicted | labels)), by="ann", now=now
         )
 
@@ -108,13 +108,13 @@ def test_a_decision_comes_last_however_late_it_arrives(desk: Desk) -> None:
 
 def test_what_is_taken_back_is_whose_it_was(desk: Desk) -> None:
     desk.write_scores()
-    desk.accept("quality", heat=77)
+    written = desk.accept("quality", heat=77)
     assert desk.own() == {"published"}
-    desk.decisions.take_back(desk.row.path, by="", now=NOW)
+    desk.decisions.take_back(desk.row.path, written, by="", now=NOW)
     assert desk.own() == ALL
     desk.file.write_bytes(desk.file.read_bytes().replace(b"quality: ", b"quality: 1"))
-    desk.accept("quality", "heat")
-    desk.decisions.take_back(desk.row.path, by="", now=NOW)
+    written = desk.accept("quality", "heat")
+    desk.decisions.take_back(desk.row.path, written, by="", now=NOW)
     assert desk.own() == {"heat", "published"}
 
 
@@ -122,8 +122,8 @@ def test_a_label_that_is_taken_back_to_nothing_may_be_given_by_hand(desk: Desk) 
     bare = desk.file.read_bytes()
     written = desk.write_scores()
     desk.file.write_bytes(bare)
-    desk.accept("quality")
-    desk.decisions.take_back(desk.row.path, by="", now=NOW)
+    accepted = desk.accept("quality")
+    desk.decisions.take_back(desk.row.path, accepted, by="", now=NOW)
     assert desk.file.read_bytes() == bare
     desk.accept("quality")
     assert written.counts.n_written == 1

@@ -15,10 +15,10 @@ import msgspec
 
 from scoring.artifact.saved_model import SavedModel
 from scoring.errors import ScoringError, shown
-from scoring.inbox.decisions import Decisions
 from scoring.inbox.folder_watch import looks
 from scoring.inbox.inbox import Inbox
 from scoring.records.field_maps.lookup import field_maps_of
+from scoring.service.desk.live_decisions import LiveDecisions
 from scoring.service.desk.work_queue import WorkQueue
 from scoring.service.model_manager import ModelManager, Served
 from scoring.service.options import ServiceOptions
@@ -59,12 +59,12 @@ class LiveInbox:
     ) -> None:
         self._manager, self._stopping, self._queue = manager, stopping, queue
         self._inbox: Inbox | None = None
-        self._decisions: Decisions | None = None
+        self._decisions: LiveDecisions | None = None
         if options.inbox is not None:
             ledger = options.settings.home / LEDGER
             field_maps = field_maps_of([str(options.inbox)], options.settings)
             self._inbox = Inbox(options.inbox, ledger, options.limits.of_record, field_maps)
-            self._decisions = Decisions(self._inbox, options.settings.journal)
+            self._decisions = LiveDecisions(self._inbox, options.settings, self._notify_soon)
         self._is_due = asyncio.Event()
         self._listeners: set[asyncio.Event] = set()
         self._loop = asyncio.get_running_loop()
@@ -90,8 +90,8 @@ class LiveInbox:
         return self._inbox
 
     @property
-    def decisions(self) -> Decisions:
-        """Writer of decisions into the inbox; raises like :attr:`inbox`."""
+    def decisions(self) -> LiveDecisions:
+        """Decisions of the curators; raises like :attr:`inbox`."""
         if self._decisions is None:
             raise _no_inbox()
         return self._decisions
@@ -135,16 +135,18 @@ class LiveInbox:
             await asyncio.to_thread(watching.join)
 
     async def events(self) -> AsyncIterator[bytes]:
-        """All rows, then changed rows, as server-sent events."""
+        """All rows and decisions, then changed ones, as server-sent events."""
         changed = asyncio.Event()
         self._listeners.add(changed)
         try:
             yield self._event("begin", self._status())
-            version = 0
+            version = decided_version = 0
             while not self._stopping.is_set():
                 changed.clear()
                 status = self._status()  # read before the rows: rows that it counts as read are in them
-                if self._inbox is not None:
+                if self._inbox is not None and self._decisions is not None:
+                    # Read before the rows, so that the page has the labels of a file when it is called saved.
+                    decided = self._decisions.since(decided_version)
                     changes = self._inbox.since(version)
                     if changes.gone and version:  # a new page has no rows to remove
                         yield self._event("rows", {"rows": [], "gone": changes.gone})
@@ -152,6 +154,9 @@ class LiveInbox:
                         rows = changes.rows[begin : begin + _ROWS_PER_EVENT]
                         yield self._event("rows", {"rows": rows, "gone": []})
                     version = changes.version
+                    for begin in range(0, len(decided.states), _ROWS_PER_EVENT):
+                        yield self._event("decisions", decided.states[begin : begin + _ROWS_PER_EVENT])
+                    decided_version = decided.version
                 yield self._event("status", status)
                 await self._wait(changed)
         finally:
@@ -174,7 +179,7 @@ class LiveInbox:
                 self._unwatched = look.trouble
                 if look.trouble:
                     _LOG.error("inbox not watched", extra={"fields": {"cause": look.trouble}})
-            is_wrong = bool(self._fault) or inbox.has_unread
+            is_wrong = bool(self._fault) or inbox.has_unread or self.decisions.is_behind
             if look.is_due or (is_wrong and time.monotonic() - last >= RETRY_SECONDS):
                 last = time.monotonic()
                 self._loop.call_soon_threadsafe(self.request_refresh)
@@ -183,8 +188,9 @@ class LiveInbox:
         """Read the folder; runs in a thread."""
         event = "inbox not read"
         try:
+            self.decisions.catch_up()
             inbox.refresh(self.saved, self._on_progress)
-            event, fault = "inbox read in part", _summary(inbox.troubles)
+            event, fault = "inbox read in part", _summary((*inbox.troubles, *self.decisions.torn))
         except _EndedError:
             return
         except (ScoringError, OSError) as error:
@@ -216,6 +222,9 @@ class LiveInbox:
 
     def _on_swap(self, _: Served) -> None:
         self._loop.call_soon_threadsafe(self.request_refresh)
+        self._loop.call_soon_threadsafe(self._notify)
+
+    def _notify_soon(self) -> None:
         self._loop.call_soon_threadsafe(self._notify)
 
     def _notify(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -16,11 +16,15 @@ from starlette.responses import StreamingResponse
 
 from scoring.errors import RecordError
 from scoring.explanation.policy import SectionPolicyText, policy_texts
-from scoring.inbox.decisions import Decision
+from scoring.inbox.decision_log import MAX_NAME_CHARS, Decided, Id
+from scoring.inbox.decision_store import Action, DecisionState, Outcome, Target
 from scoring.inbox.preview import UploadedFile, explain_preview, preview
-from scoring.inbox.rows import RecordDetails
+from scoring.inbox.rows import Row
+from scoring.inbox.rule_labels import labels_by_rule
 from scoring.records.limits import RecordLimitError
+from scoring.records.record import Labels
 from scoring.service.batching import Admission
+from scoring.service.desk.live_decisions import LiveDecisions
 from scoring.service.desk.live_inbox import LiveInbox
 from scoring.service.desk.live_suggestions import LiveSuggestions
 from scoring.service.desk.work_queue import DeskWork, WorkQueue
@@ -37,7 +41,6 @@ _TYPES = {
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
 }
-_MAX_NAME_CHARS = 80
 _ENCODER = msgspec.json.Encoder()
 
 T = TypeVar("T")
@@ -49,25 +52,44 @@ class PreviewRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     files: list[UploadedFile]
 
 
-class WriteRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Decisions to write, and the name of the person."""
-
-    decisions: list[Decision]
-    by: str = ""
-
-
-class UndoRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Files whose last write is to be undone, and the name of the person."""
-
-    paths: list[str]
-    by: str = ""
-
-
-class FileResult(msgspec.Struct, frozen=True):
-    """Result of one file: its path, and a fault if it failed."""
+class RuleRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A record of the inbox, and the labels that are fixed."""
 
     path: str
-    fault: str = ""
+    labels: Labels
+
+
+class DecidedRecord(Decided, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A decision of one record, and the record's last step as the page knows it."""
+
+    path: str
+    base: str = ""
+
+
+class DecideRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Decisions that are not saved yet, the id of the action, and who decides."""
+
+    id: Id
+    decisions: list[DecidedRecord]
+    by: str = ""
+    client: str = ""
+
+
+class ChangeRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Records whose decisions are to be saved or undone, the id of the action, and who does it."""
+
+    id: Id
+    targets: list[Target]
+    by: str = ""
+    client: str = ""
+
+
+class Outcomes(msgspec.Struct, frozen=True):
+    """Results of an action in the order of its records, and what their decisions and changed rows are now."""
+
+    results: list[Outcome]
+    states: list[DecisionState]
+    rows: list[Row]
 
 
 class ModelPolicy(msgspec.Struct, frozen=True):
@@ -131,7 +153,17 @@ async def details(request: Request, path: str) -> Response:
     inbox: LiveInbox = request.app.state.inbox
     queue = request.app.state.desk_work.pages
     with queue.admission_control.enter():
-        return await _details(queue, partial(inbox.inbox.details, path, inbox.saved))
+        return await _of_record(queue, partial(inbox.inbox.details, path, inbox.saved))
+
+
+@router.post("/desk/rule")
+async def by_rule(request: Request) -> Response:
+    """Labels that follow from those that a person has given, by the model's own rules."""
+    queue, inbox = request.app.state.desk_work.pages, request.app.state.inbox
+    with queue.admission_control.enter() as admission:
+        body = await _body(request, RuleRequest, queue, admission)
+        work = partial(labels_by_rule, inbox.inbox, body.path, inbox.saved, body.labels)
+        return await _of_record(queue, work)
 
 
 @router.get("/desk/suggestions")
@@ -170,32 +202,62 @@ async def details_of_dropped(request: Request) -> Response:
     with queue.admission_control.enter() as admission:
         dropped = await _body(request, UploadedFile, queue, admission)
         served = request.app.state.manager.current
-        return await _details(
+        return await _of_record(
             queue, partial(explain_preview, dropped, served.saved, limits.of_record, served.field_map)
         )
 
 
-@router.post("/desk/write")
-async def write(request: Request) -> Response:
-    """Write decisions into their files; the results are in the order of the decisions."""
-    queue, inbox = request.app.state.desk_work.writes, request.app.state.inbox
+@router.post("/desk/decide")
+async def decide(request: Request) -> Response:
+    """Take decisions, which are not saved yet; the results are in the order of the decisions."""
+    queue, inbox = request.app.state.desk_work.decisions, request.app.state.inbox
     with queue.admission_control.enter() as admission:
-        decided = await _body(request, WriteRequest, queue, admission)
-        _check_count(len(decided.decisions), "decisions", request.app.state.options.limits)
-        write_one = partial(inbox.decisions.write, by=_name(decided.by), now=datetime.now(UTC))
-        work = {decision.path: partial(write_one, decision) for decision in decided.decisions}
-        return await _run_all(queue, inbox, work)
+        body = await _body(request, DecideRequest, queue, admission)
+        _check_count(len(body.decisions), "decisions", request.app.state.options.limits)
+        decided = [(Target(item.path, item.base), _decided(item)) for item in body.decisions]
+        act = partial(inbox.decisions.decide, _action(body), decided)
+        return await _json(queue, lambda: _outcomes(inbox, act(), has_rows=False))
 
 
-@router.post("/desk/take-back")
-async def take_back(request: Request) -> Response:
-    """Undo the last write of files; the results are in the order of the paths."""
+@router.post("/desk/save")
+async def save(request: Request) -> Response:
+    """Write decisions into their files; the results are in the order of the targets."""
+    return await _change(request, LiveDecisions.save)
+
+
+@router.post("/desk/undo")
+async def undo(request: Request) -> Response:
+    """Undo the last step of records; the results are in the order of the targets."""
+    return await _change(request, LiveDecisions.undo)
+
+
+async def _change(
+    request: Request, change: Callable[[LiveDecisions, Action, list[Target]], list[Outcome]]
+) -> Response:
     queue, inbox = request.app.state.desk_work.writes, request.app.state.inbox
     with queue.admission_control.enter() as admission:
-        undone = await _body(request, UndoRequest, queue, admission)
-        _check_count(len(undone.paths), "paths", request.app.state.options.limits)
-        undo_one = partial(inbox.decisions.take_back, by=_name(undone.by), now=datetime.now(UTC))
-        return await _run_all(queue, inbox, {path: partial(undo_one, path) for path in undone.paths})
+        body = await _body(request, ChangeRequest, queue, admission)
+        _check_count(len(body.targets), "targets", request.app.state.options.limits)
+        act = partial(change, inbox.decisions, _action(body), body.targets)
+        return await _json(queue, lambda: _outcomes(inbox, act(), has_rows=True))
+
+
+def _outcomes(inbox: LiveInbox, results: list[Outcome], *, has_rows: bool) -> Outcomes:
+    paths = [result.path for result in results]
+    rows = inbox.inbox.rows_of(paths) if has_rows else []
+    return Outcomes(results, inbox.decisions.of(paths), rows)
+
+
+def _action(body: DecideRequest | ChangeRequest) -> Action:
+    if len(body.by) > MAX_NAME_CHARS or len(body.client) > MAX_NAME_CHARS:
+        detail = f"by, client: got more than {MAX_NAME_CHARS} characters, expected at most as many"
+        raise ProblemError(422, "body", detail)
+    return Action(body.id, body.by.strip(), body.client, datetime.now(UTC))
+
+
+def _decided(item: DecidedRecord) -> Decided:
+    """The decision without its target."""
+    return Decided(**{name: getattr(item, name) for name in Decided.__struct_fields__})
 
 
 async def _body(request: Request, type_: type[T], queue: WorkQueue, admission: Admission) -> T:
@@ -218,29 +280,7 @@ def _check_count(count: int, what: str, limits: RequestLimits) -> None:
         raise ProblemError(413, "limit", detail, limit="records")
 
 
-def _name(by: str) -> str:
-    if len(by) > _MAX_NAME_CHARS:
-        detail = f"by: got {len(by)} characters, expected at most {_MAX_NAME_CHARS}"
-        raise ProblemError(422, "body", detail)
-    return by.strip()
-
-
-async def _run_all(queue: WorkQueue, inbox: LiveInbox, works: Mapping[str, Callable[[], None]]) -> Response:
-    """Run work on files in sequence, and answer with the results in the same order."""
-    response = await _json(queue, lambda: [_result(path, work) for path, work in works.items()])
-    inbox.request_refresh()
-    return response
-
-
-def _result(path: str, work: Callable[[], None]) -> FileResult:
-    try:
-        work()
-    except RecordError as error:
-        return FileResult(path, str(error))
-    return FileResult(path)
-
-
-async def _details(queue: WorkQueue, work: Callable[[], RecordDetails]) -> Response:
+async def _of_record(queue: WorkQueue, work: Callable[[], Any]) -> Response:
     try:
         return await _json(queue, work)
     except RecordError as error:

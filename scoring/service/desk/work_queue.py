@@ -43,7 +43,7 @@ class WorkQueue:
 
 
 class DeskWork:
-    """The four independent work queues of the desk.
+    """The five independent work queues of the desk.
 
     Parameters
     ----------
@@ -54,8 +54,10 @@ class DeskWork:
     ----------
     pages : WorkQueue
         Details and previews.
+    decisions : WorkQueue
+        Decisions, in sequence.
     writes : WorkQueue
-        Writes, in sequence.
+        Changes of files, in sequence.
     refreshes : WorkQueue
         Refreshes of the inbox, in sequence.
     suggestions : WorkQueue
@@ -64,11 +66,12 @@ class DeskWork:
 
     def __init__(self, limits: RequestLimits) -> None:
         self.pages = WorkQueue(limits, N_PAGE_THREADS, "desk-page")
+        self.decisions = WorkQueue(limits, 1, "desk-decide")
         self.writes = WorkQueue(limits, 1, "desk-write")
         self.refreshes = WorkQueue(limits, 1, "desk-refresh")
         self.suggestions = WorkQueue(limits, 1, "desk-suggest")
 
     def close(self) -> None:
         """Close all queues."""
-        for queue in (self.pages, self.writes, self.refreshes, self.suggestions):
+        for queue in (self.pages, self.decisions, self.writes, self.refreshes, self.suggestions):
             queue.close()

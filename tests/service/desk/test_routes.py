@@ -7,6 +7,7 @@ import time
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 import pytest
@@ -64,7 +65,32 @@ def as_json(value: object) -> Any:
 
 def decision(row: dict[str, Any], **labels: Any) -> dict[str, Any]:
     predicted = {name: row["score"][name] for name in ("quality", "heat", "published")}
-    return {"path": row["path"], "record_sha256": row["record_sha256"], "labels": predicted | labels}
+    before = labels.pop("before", row["labels"])
+    identity = {"path": row["path"], "record_sha256": row["record_sha256"]}
+    return identity | {"labels": predicted | labels, "before": before}
+
+
+def decide(client: TestClient, *decisions: dict[str, Any], **more: Any) -> Any:
+    """Decide records, and return the results."""
+    body = {"id": uuid4().hex, "decisions": decisions} | more
+    return client.post("/desk/decide", json=body, headers=OWN).json()["results"]
+
+
+def change(client: TestClient, kind: str, *paths: str, **more: Any) -> Any:
+    """Save or undo the last step of records, whatever it is, and return the results."""
+    states = client.app.state.inbox.decisions.of(paths)  # type: ignore[attr-defined]
+    bases = {state.path: state.head.id for state in states if state.head is not None}
+    targets = [{"path": path, "base": bases.get(path, "")} for path in paths]
+    body = {"id": uuid4().hex, "targets": targets} | more
+    return client.post(f"/desk/{kind}", json=body, headers=OWN).json()["results"]
+
+
+def write(client: TestClient, row: dict[str, Any], **more: Any) -> Any:
+    """Decide a record and save the decision; returns the result of the first that fails."""
+    (state,) = client.app.state.inbox.decisions.of([row["path"]]) or [None]  # type: ignore[attr-defined]
+    base = state.head.id if state is not None and state.head is not None else ""
+    (decided,) = decide(client, row | {"base": base}, **more)
+    return decided if "fault" in decided else change(client, "save", row["path"], **more)[0]
 
 
 def test_the_page_and_its_parts_are_there_and_may_load_nothing_else(client: TestClient) -> None:
@@ -105,10 +131,11 @@ def test_dropped_files_are_scored_and_explained(client: TestClient, folder: Path
     assert (answer.status_code, answer.json()["faults"][0]["line"]) == (422, 1)
 
 
-@pytest.mark.parametrize("path", ["/desk/preview", "/desk/preview/details", "/desk/write", "/desk/take-back"])
+@pytest.mark.parametrize("path", ["preview", "preview/details", "rule", "decide", "save", "undo"])
 def test_only_the_page_itself_may_ask_for_changes(desk: TestClient, path: str, folder: Path) -> None:
+    path = f"/desk/{path}"
     before = {file: file.read_bytes() for file in folder.iterdir()}
-    good = {"decisions": [decision(rows(desk)[0])]}
+    good = {"id": "a" * 8, "decisions": [decision(rows(desk)[0])]}
     assert desk.post(path, json=good).status_code == 403
     foreign = OWN | {"origin": "https://elsewhere.example"}
     assert desk.post(path, json=good, headers=foreign).status_code == 403
@@ -122,34 +149,45 @@ def test_only_the_page_itself_may_ask_for_changes(desk: TestClient, path: str, f
     assert {file: file.read_bytes() for file in folder.iterdir()} == before
 
 
-def test_decisions_are_written_each_at_its_place_and_taken_back(
+def test_decisions_are_saved_each_at_its_place_and_undone(
     desk: TestClient, folder: Path, settings: Settings
 ) -> None:
     first, second, third, *_ = rows(desk)
     before = {file.name: file.read_bytes() for file in folder.iterdir()}
-    decisions = [
+    decisions: list[dict[str, Any]] = [
         decision(first, quality=first["score"]["quality"] + 3),
-        decision(second) | {"record_sha256": "0" * 64},
+        decision(second, before={"quality": 5}),
         decision(third),
         decision(third) | {"path": "../elsewhere.md"},
     ]
-    answer = desk.post("/desk/write", json={"decisions": decisions, "by": " ann "}, headers=OWN).json()
+    answer = decide(desk, *decisions, by=" ann ")
     assert [row["path"] for row in answer] == [change["path"] for change in decisions]
-    assert [row["fault"].partition("got ")[2] for row in answer] == [
+    assert [row.get("fault", "").partition("got ")[2] for row in answer] == [
+        "",
+        "",
+        "",
+        "a file that is not in the inbox, expected one of its records",
+    ]
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+    paths = [first["path"], second["path"], third["path"]]
+    answer = change(desk, "save", *paths, by=" ann ")
+    assert [row.get("fault", "").partition("got ")[2] for row in answer] == [
         "",
         "a record that has changed since, expected the record as displayed",
         "",
-        "a file that is not in the inbox, expected one of its records",
     ]
     labels = decode_file((folder / first["path"]).read_bytes(), "a").labels
     assert labels.quality == first["score"]["quality"] + 3
     (line,) = read_ledger(settings.home / LEDGER).corrections
     assert (line.by, line.path) == ("ann", first["path"])
     assert abs((datetime.now(line.at.tzinfo) - line.at).total_seconds()) < 60
-    paths = [first["path"], second["path"], third["path"]]
-    answer = desk.post("/desk/take-back", json={"paths": paths}, headers=OWN).json()
-    assert [bool(row["fault"]) for row in answer] == [False, True, False]
+    (row,) = [row for row in rows(desk) if row["path"] == first["path"]]  # at once, without another scan
+    assert row["labels"]["quality"] == labels.quality
+    assert not any("fault" in row for row in change(desk, "undo", *paths))
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+    assert read_ledger(settings.home / LEDGER).holding() == {}
+    (state,) = desk.app.state.inbox.decisions.of([first["path"]])  # type: ignore[attr-defined]
+    assert (state.decided.labels.quality, state.is_saved) == (labels.quality, False)  # decided again
 
 
 def test_details_of_the_inbox(desk: TestClient, saved: SavedModel) -> None:
@@ -187,7 +225,8 @@ def test_limits_are_named(serve: Serve, client: TestClient) -> None:
     files = [{"name": f"{index}.md", "text": ""} for index in range(1001)]
     answer = client.post("/desk/preview", json={"files": files}, headers=OWN)
     assert (answer.status_code, answer.json()["limit"]) == (413, "records")
-    answer = client.post("/desk/write", json={"decisions": [], "by": "a" * 81}, headers=OWN)
+    body = {"id": "a" * 8, "decisions": [], "by": "a" * 81}
+    answer = client.post("/desk/decide", json=body, headers=OWN)
     assert answer.status_code in (404, 422)
 
 
@@ -200,8 +239,8 @@ def test_an_inbox_has_to_be_a_folder() -> None:
 def test_without_an_inbox_nothing_is_written(client: TestClient) -> None:
     for answer in (
         client.get("/desk/details", params={"path": "a.md"}),
-        client.post("/desk/write", json={"decisions": []}, headers=OWN),
-        client.post("/desk/take-back", json={"paths": []}, headers=OWN),
+        client.post("/desk/decide", json={"id": "a" * 8, "decisions": []}, headers=OWN),
+        client.post("/desk/save", json={"id": "a" * 8, "targets": []}, headers=OWN),
     ):
         assert (answer.status_code, answer.json()["detail"]) == (
             404,

@@ -14,7 +14,7 @@ from scoring.inbox.labels_to_give import LabelsToGive
 from scoring.service.desk import live_suggestions
 from scoring.settings import Settings
 from tests.service.conftest import Serve
-from tests.service.desk.test_routes import OWN, as_json, decision, desk, folder, rows, wait_for
+from tests.service.desk.test_routes import OWN, as_json, decision, desk, folder, rows, wait_for, write
 
 __all__ = ["desk", "folder"]  # fixtures
 
@@ -66,8 +66,7 @@ def test_they_are_found_once_and_again_when_the_rows_change(desk: TestClient) ->
 
     version = desk.app.state.inbox.inbox.version  # type: ignore[attr-defined]
     (row,) = [row for row in rows(desk) if row["path"] == labels[0]["path"]]
-    answer = desk.post("/desk/write", json={"decisions": [decision(row)]}, headers=OWN).json()
-    assert answer == [{"path": row["path"], "fault": ""}]
+    assert write(desk, decision(row)) == {"path": row["path"]}
     refreshed(desk, version)
     second = settled(desk, 2)
     assert second["found"]["n_unlabelled"] == 4

@@ -22,7 +22,7 @@ from scoring.service.desk.live_inbox import LEDGER
 from scoring.service.options import RequestLimits
 from scoring.settings import Settings
 from tests.service.conftest import Serve
-from tests.service.desk.test_routes import OWN, decision, desk, folder, rows, wait_for
+from tests.service.desk.test_routes import OWN, change, decision, desk, folder, rows, wait_for, write
 
 __all__ = ["desk", "folder"]  # fixtures
 
@@ -67,11 +67,11 @@ def test_pages_that_do_not_end_hold_up_no_write_no_score_and_no_look(
     while desk.app.state.desk_work.pages.admission_control.n_requests < N_PAGES:  # type: ignore[attr-defined]
         assert time.monotonic() < ends
         time.sleep(0.02)
-    (answer,) = desk.post("/desk/write", json={"decisions": [decision(row)]}, headers=OWN).json()
-    assert answer["fault"] == ""
+    answer = write(desk, decision(row))
+    assert "fault" not in answer
     assert decode_file((folder / row["path"]).read_bytes(), "a").labels.quality == row["score"]["quality"]
-    (answer,) = desk.post("/desk/take-back", json={"paths": [row["path"]]}, headers=OWN).json()
-    assert answer["fault"] == ""
+    (answer,) = change(desk, "undo", row["path"])
+    assert "fault" not in answer
     for path in ("/v1/score", "/v1/score?explain=true"):
         scored = desk.post(path, content=lines[0], headers={"content-type": "application/json"})
         assert scored.status_code == 200
@@ -96,8 +96,8 @@ def test_no_more_pages_are_taken_on_than_requests_to_score_and_writes_go_on(
         time.sleep(0.02)
     answer = client.get("/desk/details", params={"path": row["path"]})
     assert (answer.status_code, answer.json()["limit"]) == (503, "requests")
-    (written,) = client.post("/desk/write", json={"decisions": [decision(row)]}, headers=OWN).json()
-    assert written["fault"] == ""
+    written = write(client, decision(row))
+    assert "fault" not in written
 
 
 HEAD = "---\ntitle: Rain\npublishedDateTime: 2026-02-28T08:00:00Z\nprovider:\n  name: Daily\n"
@@ -130,16 +130,17 @@ def test_the_bounds_of_scoring_hold_for_every_route(
     assert all(message in answer.json()["detail"] for answer in answers)
     (seen,) = desk.post("/desk/preview", json={"files": [{"name": "a.md", "text": text}]}, headers=OWN).json()
     assert message in seen["fault"]
-    change = {"path": "large.md", "record_sha256": "0" * 64, "labels": {"quality": 5}}
-    (written,) = desk.post("/desk/write", json={"decisions": [change]}, headers=OWN).json()
+    changed = {"path": "large.md", "record_sha256": "0" * 64, "labels": {"quality": 5}}
+    written = write(desk, changed)
     assert "a file that cannot be used" in written["fault"]
 
 
 def test_as_many_decisions_as_records_are_taken_at_once(desk: TestClient) -> None:
     row = rows(desk)[0]
     many = [decision(row)] * 1001
-    for path, body in (("write", {"decisions": many}), ("take-back", {"paths": [row["path"]] * 1001})):
-        answer = desk.post(f"/desk/{path}", json=body, headers=OWN)
+    targets = {"targets": [{"path": row["path"]}] * 1001}
+    for path, body in (("decide", {"decisions": many}), ("save", targets), ("undo", targets)):
+        answer = desk.post(f"/desk/{path}", json={"id": "a" * 8} | body, headers=OWN)
         assert (answer.status_code, answer.json()["limit"]) == (413, "records")
 
 
@@ -177,14 +178,13 @@ def test_names_of_any_bytes_are_listed_explained_written_and_taken_back(
     for path, name in zip(odd, ODD_NAMES, strict=True):
         details = desk.get("/desk/details", params={"path": path})
         assert details.json()["explanation"]["score"] == by_path[path]["score"]
-        change = decision(by_path[path], quality=by_path[path]["score"]["quality"] + 3)
-        (written,) = desk.post("/desk/write", json={"decisions": [change]}, headers=OWN).json()
-        assert written == {"path": path, "fault": ""}
+        changed = decision(by_path[path], quality=by_path[path]["score"]["quality"] + 3)
+        written = write(desk, changed)
+        assert written == {"path": path}
         labels = decode_file((folder / name).read_bytes(), "a").labels
-        assert labels.quality == change["labels"]["quality"]
+        assert labels.quality == changed["labels"]["quality"]
     assert [line.path for line in read_ledger(settings.home / LEDGER).corrections] == odd[:1]
-    answers = desk.post("/desk/take-back", json={"paths": odd}, headers=OWN).json()
-    assert answers == [{"path": path, "fault": ""} for path in odd]
+    assert change(desk, "undo", *odd) == [{"path": path} for path in odd]
     assert all((folder / name).read_bytes() == content for name in ODD_NAMES)
 
 
@@ -214,7 +214,7 @@ def test_an_inbox_that_goes_is_reported_once_and_read_again_when_it_is_back(
         folder.rename(folder.with_name("aside"))
         until(lambda: "No such file or directory" in fault_of(desk))
         assert "the folder of the inbox; it is polled until it exists" in fault_of(desk)
-        (answer,) = desk.post("/desk/write", json={"decisions": [decision(row)]}, headers=OWN).json()
+        answer = write(desk, decision(row))
         assert "No such file or directory" in answer["fault"]
         folder.with_name("aside").rename(folder)
         until(lambda: fault_of(desk) == "")
@@ -223,8 +223,8 @@ def test_an_inbox_that_goes_is_reported_once_and_read_again_when_it_is_back(
     ] * 2
     shutil.copy(folder / row["path"], folder / "new.md")
     wait_for(desk, 6)
-    (answer,) = desk.post("/desk/write", json={"decisions": [decision(row)]}, headers=OWN).json()
-    assert answer["fault"] == ""
+    answer = write(desk, decision(row))
+    assert "fault" not in answer
 
 
 def test_another_folder_in_its_place_and_another_behind_a_link_are_read(
@@ -264,9 +264,9 @@ def test_a_torn_line_of_the_ledger_is_reported_and_the_desk_goes_on(
     ledger.parent.mkdir(exist_ok=True)
     ledger.write_bytes(b'{"at": "2026-03-0')
     row = rows(desk)[0]
-    change = decision(row, quality=row["score"]["quality"] + 3)
-    (answer,) = desk.post("/desk/write", json={"decisions": [change]}, headers=OWN).json()
-    assert answer["fault"] == ""
+    changed = decision(row, quality=row["score"]["quality"] + 3)
+    answer = write(desk, changed)
+    assert "fault" not in answer
     until(lambda: "corrections.jsonl:1: got a line that is not JSON (cut off?)" in fault_of(desk))
     until(
         lambda: (
@@ -274,7 +274,7 @@ def test_a_torn_line_of_the_ledger_is_reported_and_the_desk_goes_on(
         )
     )
     assert [correction.value for correction in read_ledger(ledger).corrections] == [
-        change["labels"]["quality"]
+        changed["labels"]["quality"]
     ]
     ledger.write_bytes(ledger.read_bytes().partition(b"\n")[2])
     until(lambda: fault_of(desk) == "")

@@ -6,15 +6,22 @@ async function decoded(response) {
   if (response.ok) return response.json();
   const type = response.headers.get("Content-Type") ?? "";
   const problem = type.includes("json") ? await response.json() : { detail: `status ${response.status}` };
-  throw new Error(problem.detail || problem.title);
+  throw Object.assign(new Error(problem.detail || problem.title), { isTemporary: response.status === 503 });
 }
 
 const post = (address, body) =>
   fetch(address, { method: "POST", headers: { "Content-Type": "application/json", ...DESK_HEADER }, body: JSON.stringify(body) }).then(decoded);
 
 export const preview = (files) => post("/desk/preview", { files });
-export const write = (decisions, by) => post("/desk/write", { decisions, by });
-export const takeBack = (paths, by) => post("/desk/take-back", { paths, by });
+
+/** Send an action on decisions ("decide", "save" or "undo"); an error says whether it can be sent again. */
+export const act = (kind, body) =>
+  post(`/desk/${kind}`, body).catch((error) => {
+    throw error instanceof TypeError ? Object.assign(error, { isTemporary: true }) : error;
+  });
+
+/** Labels that follow from given ones by the model's rules. */
+export const byRule = (path, labels) => post("/desk/rule", { path, labels });
 
 /** Details of a record: of the inbox by its path, of a dropped file by its text. */
 export const details = (row) =>
@@ -29,10 +36,11 @@ export const suggestions = () => fetch("/desk/suggestions", { headers: DESK_HEAD
 export const policy = () => fetch("/desk/policy", { headers: DESK_HEADER }).then(decoded);
 
 /** Follow the inbox: all rows, then changed rows. The browser reconnects by itself. */
-export function follow({ begin, rows, status, link }) {
+export function follow({ begin, rows, decisions, status, link }) {
   const source = new EventSource("/desk/events");
   source.addEventListener("begin", (event) => begin(JSON.parse(event.data)));
   source.addEventListener("rows", (event) => rows(JSON.parse(event.data)));
+  source.addEventListener("decisions", (event) => decisions(JSON.parse(event.data)));
   source.addEventListener("status", (event) => status(JSON.parse(event.data)));
   source.addEventListener("open", () => link(true));
   source.addEventListener("error", () => link(false));

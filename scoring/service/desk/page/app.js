@@ -2,8 +2,11 @@
 
 import * as api from "./api.js";
 import { dropped } from "./drop.js";
-import { accept, by, decide, decisions, isWriting, undo, write } from "./decide.js";
-import { sectionOf, sectionText, setFields, store } from "./store.js";
+import { accept, decide, decisions, save, saveable, undo, undoHere } from "./decide.js";
+import { by } from "./person.js";
+import { isDone, isUndecided, sectionOf, sectionText, setFields, store } from "./store.js";
+import { latestOfMine, states } from "./states.js";
+import { outbox } from "./outbox.js";
 import { list } from "./list.js";
 import { detailsPane } from "./details.js";
 import { policyPanel } from "./policy.js";
@@ -19,7 +22,9 @@ let stale = null; // paths that a new stream has not sent yet
 
 let isDue = false;
 let isFromTop = false;
-function redraw() {
+let nextActive; // path of the record that becomes active, if it is shown
+function redraw(path) {
+  nextActive = path ?? nextActive;
   if (isDue) return;
   isDue = true;
   requestAnimationFrame(() => {
@@ -27,10 +32,10 @@ function redraw() {
     const count = store.arrange();
     list.lay();
     if (isFromTop) list.end(false);
-    isFromTop = false;
+    else if (nextActive !== undefined && !list.goTo(nextActive)) list.reveal();
+    [isFromTop, nextActive] = [false, undefined];
     updateChoices();
-    const all = store.rows.size;
-    $("count").textContent = count === all ? many(all, "record") : `${number(count)} of ${many(all, "record")}`;
+    $("count").textContent = countText(count);
     for (const head of document.querySelectorAll("[data-order]"))
       head.setAttribute("aria-sort", head.dataset.order === store.shownOrder ? "descending" : "none");
     updateOrder();
@@ -44,11 +49,23 @@ function redraw() {
   });
 }
 
+/** Number of records shown, and of all; in the queue, of those that wait for a decision. */
+function countText(count) {
+  if (store.filter.state !== "todo") {
+    const all = store.rows.size;
+    return count === all ? many(all, "record") : `${number(count)} of ${many(all, "record")}`;
+  }
+  const left = [...store.rows.values()].filter(isUndecided).length;
+  const shown = store.items.filter(({ row }) => row && isUndecided(row)).length;
+  const faulty = store.items.filter(({ row }) => row?.fault).length;
+  return `${shown === left ? number(left) : `${number(shown)} of ${number(left)}`} left${faulty ? `, ${number(faulty)} cannot be used` : ""}`;
+}
+
 function updateButtons() {
-  const count = store.decided.size;
+  const count = saveable().length;
   $("write").replaceChildren(count ? `Save ${number(count)}` : "Save", h("span", { class: "wide", text: " to files" }));
-  $("write").disabled = !count || isWriting();
-  $("undo").disabled = !store.written.length || isWriting();
+  $("write").disabled = !count;
+  $("undo").disabled = !latestOfMine().length;
 }
 
 /** Show a line about the order of the rows if it needs explaining. */
@@ -85,7 +102,9 @@ function updateEmpty(count) {
   if (count) return;
   const isLoading = status.folder && (!status.read || status.total > 0);
   const [title, text] = store.rows.size
-    ? ["No records match the filter", "Change the filter, or press Esc in the text filter to clear it."]
+    ? isQueueEmpty()
+      ? ["All done", "No record is left to decide. Those that are decided or saved are under Done."]
+      : ["No records match the filter", "Change the filter, or press Esc in the text filter to clear it."]
     : isLoading
       ? ["Reading the inbox", ""]
       : status.folder
@@ -94,6 +113,11 @@ function updateEmpty(count) {
   $("empty-title").textContent = title;
   $("empty-text").textContent = text;
   $("choose").hidden = store.rows.size > 0 || isLoading;
+}
+
+/** Whether no record is left to decide, whatever else is filtered. */
+function isQueueEmpty() {
+  return store.filter.state === "todo" && ![...store.rows.values()].some((row) => !isDone(row));
 }
 
 function updateStatus() {
@@ -118,19 +142,18 @@ function say(text, isFault = false) {
 
 function take(row) {
   store.rows.set(row.path, row);
-  const decision = store.decided.get(row.path);
-  if (decision && decision.record_sha256 !== row.record_sha256) {
-    store.decided.delete(row.path);
-    store.keep();
-    say(`${row.path} has changed: its decision is discarded`, true);
-  }
 }
 
 api.follow({
   begin(current) {
     stale = new Set([...store.rows.values()].filter((row) => !row.dropped).map((row) => row.path));
+    states.begin();
     status = current;
     updateStatus();
+  },
+  decisions(sent) {
+    states.take(sent);
+    redraw();
   },
   rows({ rows, gone }) {
     for (const row of rows) {
@@ -147,9 +170,9 @@ api.follow({
     setFields(current.targets);
     policyPanel.update(current.model);
     suggestions.update(current);
+    if (current.read && states.complete()) redraw();
     if (stale && current.read && !current.total) {
       for (const path of stale) store.rows.delete(path);
-      store.forget((path) => store.rows.has(path));
       stale = null;
     }
     updateStatus();
@@ -158,6 +181,7 @@ api.follow({
   link(isThere) {
     if (isThere) isFresh = false;
     isLinked = isThere;
+    if (isThere) outbox.retry();
     if (!isThere) setTimeout(() => { isFresh = false; updateStatus(); }, 2000);
     updateStatus();
   },
@@ -182,7 +206,7 @@ list.onOpen = (row) => detailsPane.open(row);
 list.onActive = (row) => detailsPane.isOpen && detailsPane.open(row);
 detailsPane.onAccept = accept;
 detailsPane.onCorrect = decide;
-detailsPane.onUndo = undo;
+detailsPane.onUndo = (row) => undo(row.path);
 detailsPane.onClose = close;
 detailsPane.onLeader = (path) => {
   if (list.goTo(path)) detailsPane.open(store.rows.get(path));
@@ -230,8 +254,8 @@ $("text").addEventListener("keydown", (event) => {
 });
 for (const head of document.querySelectorAll("[data-order] button"))
   head.addEventListener("click", () => order(head.parentElement.dataset.order));
-$("write").addEventListener("click", write);
-$("undo").addEventListener("click", undo);
+$("write").addEventListener("click", () => save());
+$("undo").addEventListener("click", () => undo());
 $("show-policy").addEventListener("click", () => policyPanel.open(status.model));
 $("help").addEventListener("click", () => $("keys").showModal());
 $("by").addEventListener("change", () => by.set($("by").value));
@@ -250,8 +274,8 @@ const KEYS = {
   Escape: () => detailsPane.isOpen && close(),
   a: () => accept(list.active),
   e: edit,
-  u: undo,
-  w: write,
+  u: () => undoHere(list.active),
+  w: () => save(),
   n: () => order(store.order === "doubt" ? "heat" : "doubt"),
   l: () => order(store.order === "labels" ? "heat" : "labels"),
   s: () => $("group").click(),
@@ -277,14 +301,13 @@ addEventListener("keydown", (event) => {
 });
 
 addEventListener("beforeunload", (event) => {
-  if (isWriting()) event.preventDefault();
+  if (!outbox.isEmpty) event.preventDefault();
 });
 
-decisions({ redraw, say, updateButtons });
+decisions({ redraw, say });
 suggestions.onChange((areFirst) => {
   isFromTop ||= areFirst;
   redraw();
 });
-store.remember();
 $("grid").focus({ preventScroll: true });
 redraw();

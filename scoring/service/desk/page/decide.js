@@ -1,115 +1,131 @@
-// Decisions: labels accepted or corrected, saved to the files, and undone.
+// What a person does with records: accept, correct, undo, save.
 
-import * as api from "./api.js";
 import { FIELDS, store } from "./store.js";
+import { age, many, yesNo } from "./format.js";
+import { isMine, nameOf } from "./person.js";
+import { isOutdated, isPending, latestOfMine, states } from "./states.js";
 import { list } from "./list.js";
-import { many } from "./format.js";
+import { outbox } from "./outbox.js";
 
-const NAME = "scoring.by";
-const MAX_FILES = 500; // per request
 const grid = document.getElementById("grid");
-let page = {}; // callbacks of the page: redraw, say, updateButtons
-let isBusy = false;
+const DONE = { decide: "decided", save: "saved", undo: "undone" };
+let page = {}; // callbacks of the page: redraw, say
+let working = new Map(); // by action: counts of its answers so far, if it is reported
 
 export function decisions(given) {
   page = given;
+  outbox.on({
+    answered,
+    changed(paths) {
+      states.refresh(paths);
+      page.redraw();
+    },
+    delayed: () => page.say(`The service does not respond: ${many(outbox.actions.length, "action")} will be sent when it does. Keep this page open.`, true),
+  });
+  outbox.restore();
 }
 
-export const isWriting = () => isBusy;
+const baseOf = (path) => states.of(path).head?.id ?? "";
 
-/** Name of the person: stored by the browser, sent with every save. */
-export const by = {
-  get: () => localStorage.getItem(NAME) ?? "",
-  set: (name) => localStorage.setItem(NAME, name.trim()),
-};
-
-export function decide(row, labels) {
-  if (!row || row.fault) return;
-  if (row.dropped) return page.say("Dropped files cannot be labelled", true);
-  store.decide(row, labels);
+/** Decide records; the next undecided record becomes active. */
+export function decideAll(rows, labelsOf, why = {}) {
+  const usable = rows.filter((row) => row.score && !row.dropped);
+  if (rows.some((row) => row.dropped)) page.say("Dropped files cannot be labelled", true);
+  if (!usable.length) return;
+  const targets = usable.map((row) => ({
+    path: row.path,
+    base: baseOf(row.path),
+    record_sha256: row.record_sha256,
+    labels: labelsOf(row),
+    before: row.labels ?? {},
+    predicted: predictedOf(row),
+    model: row.score.model,
+    ...why,
+  }));
+  const next = list.nextUndecided(new Set(usable.map((row) => row.path)));
+  outbox.add("decide", targets);
   grid.focus({ preventScroll: true });
-  replace(row);
-  if (list.active?.path === row.path) list.move(1);
+  list.goTo(next); // at once: the next key is for that record
+  page.redraw(next);
+}
+
+export const predictedOf = (row) => Object.fromEntries(FIELDS.map((field) => [field, row.score[field]]));
+
+/** Decide a record with given labels, or with those that a promise brings; the next record is active meanwhile. */
+export async function decide(row, labels, why) {
+  if (!row) return;
+  if (!(labels instanceof Promise)) return decideAll([row], () => labels, why);
+  grid.focus({ preventScroll: true });
+  list.goTo(list.nextUndecided(new Set([row.path])));
+  try {
+    const values = await labels;
+    decideAll([row], () => values, why);
+  } catch (error) {
+    page.say(`${row.title}: not decided, since the model's rule is not available: ${error.message}`, true);
+  }
 }
 
 /** Accept the model's labels. */
-export const accept = (row) => row?.score && decide(row, Object.fromEntries(FIELDS.map((field) => [field, row.score[field]])));
+export const accept = (row) => row && decideAll([row], predictedOf);
 
-/** Redraw a row whose decision has changed. */
-function replace(row) {
-  if (row) store.rows.set(row.path, { ...row });
-  page.redraw();
+/** Pending decisions of this person that can be written. */
+export const saveable = () =>
+  [...states.all()]
+    .filter(([path, state]) => isPending(path) && !state.isChanging && isMine(state.decided_in) && store.rows.has(path) && !isOutdated(store.rows.get(path)))
+    .map(([path]) => path);
+
+export function save(paths = saveable()) {
+  if (!paths.length) return;
+  const id = outbox.add("save", targetsOf(paths));
+  working.set(id, { done: 0, faults: [] });
 }
 
-export async function write() {
-  if (!store.decided.size || isBusy) return;
-  const decisions = [...store.decided].map(([path, { record_sha256, labels }]) => ({ path, record_sha256, labels }));
-  isBusy = true;
-  page.updateButtons();
-  try {
-    const results = await inBatches(decisions, (batch) => api.write(batch, by.get()));
-    const done = results.filter((result) => !result.fault).map((result) => result.path);
-    const before = new Map(done.map((path) => [path, store.decided.get(path)]));
-    for (const path of done) store.decided.delete(path);
-    store.keep();
-    // Saved decisions can no longer be undone one by one; the save can.
-    store.written = store.written.filter((step) => step.path && store.decided.has(step.path));
-    if (done.length) store.written.push({ paths: done, decided: before });
-    for (const path of done) replace(store.rows.get(path));
-    report(results, `${many(done.length, "file")} saved`);
-  } catch (error) {
-    page.say(`Not saved: ${error.message}`, true);
-  } finally {
-    isBusy = false;
-    page.redraw();
-  }
+/** Undo the last step of a record; without one, that of this person. */
+export function undo(path) {
+  const paths = path ? [path] : latestOfMine();
+  if (!paths.length) return;
+  const wasSaved = paths.some((each) => states.of(each).is_saved);
+  const id = outbox.add("undo", targetsOf(paths));
+  working.set(id, { done: 0, faults: [], wasSaved, first: paths[0] });
 }
 
-export async function undo() {
-  const last = isBusy ? null : store.written.pop();
-  if (!last) return;
-  if (last.path) {
-    if (last.before) store.decided.set(last.path, last.before);
-    else store.decided.delete(last.path);
-    store.keep();
-    replace(store.rows.get(last.path));
-    list.goTo(last.path);
-    return;
-  }
-  isBusy = true;
-  try {
-    const results = await inBatches(last.paths, (batch) => api.takeBack(batch, by.get()));
-    for (const { path, fault } of results) if (!fault) store.decided.set(path, last.decided.get(path));
-    store.keep();
-    for (const path of last.paths) replace(store.rows.get(path));
-    report(results, `${many(results.filter((result) => !result.fault).length, "file")} restored`);
-  } catch (error) {
-    store.written.push(last);
-    page.say(`Not undone: ${error.message}`, true);
-  } finally {
-    isBusy = false;
-    page.redraw();
-  }
+/** What `u` undoes: the decision of the active record, else the last step of this person. */
+export function undoHere(row) {
+  undo(row && states.of(row.path).top ? row.path : undefined);
 }
 
-/** Send entries in several requests; if a later one fails, its entries get the fault. */
-async function inBatches(entries, send) {
-  const results = [];
-  for (let begin = 0; begin < entries.length; begin += MAX_FILES) {
-    const batch = entries.slice(begin, begin + MAX_FILES);
-    try {
-      results.push(...(await send(batch)));
-    } catch (error) {
-      if (!begin) throw error;
-      results.push(...entries.slice(begin).map((entry) => ({ path: entry.path ?? entry, fault: error.message })));
-      break;
-    }
-  }
-  return results;
-}
+const targetsOf = (paths) => paths.map((path) => ({ path, base: baseOf(path) }));
 
-function report(results, text) {
+function answered(action, results, sent, rows) {
+  for (const row of rows) store.rows.set(row.path, row);
+  states.take(sent);
+  states.refresh(action.targets.map(({ path }) => path));
+  const late = results.filter((result) => result.is_late);
   const faults = results.filter((result) => result.fault);
-  if (!faults.length) return page.say(text);
-  page.say(`${faults.length < results.length ? `${text}; ` : ""}${many(faults.length, "file")} failed: ${faults[0].fault}`, true);
+  const count = results.length - late.length - faults.length;
+  const job = working.get(action.id);
+  if (job) job.done += count;
+  const isLast = !outbox.actions.some(({ id }) => id === action.id);
+  if (late.length) page.say(lateText(late), true);
+  else if (faults.length) page.say(`${many(faults.length, "record")} not ${DONE[action.kind]}: ${faults[0].fault}`, true);
+  else if (isLast && job && action.kind === "save") page.say(`${many(job.done, "file")} saved`);
+  else if (isLast && job?.wasSaved) page.say(`${many(job.done, "file")} restored`);
+  if (isLast) working.delete(action.id);
+  if (action.kind === "undo" && count) page.redraw(job?.first ?? action.targets[0].path);
+  else page.redraw(action.kind === "save" ? list.nextUndecided(new Set()) : undefined);
+}
+
+/** What somebody else has done with a record in the meantime. */
+function lateText(late) {
+  const { head, kind, decided } = states.of(late[0].path);
+  const more = late.length > 1 ? `; and ${many(late.length - 1, "more record")}` : "";
+  const title = store.rows.get(late[0].path)?.title ?? late[0].path;
+  if (!head) return `${title}: the decision was removed, decide again${more}`;
+  const values = decided && kind !== "undone" ? ` (${FIELDS.map((field) => `${field} ${yesNo(decided.labels[field])}`).join(", ")})` : "";
+  const did = { decided: "decided", saved: "saved", undone: "undid" }[kind];
+  return `${title}: ${isMine(head) ? "another tab of yours" : nameOf(head)} ${did} this ${agoOf(head.at)}${values}${more}`;
+}
+
+function agoOf(moment) {
+  return Date.now() - Date.parse(moment) < 45_000 ? "just now" : `${age(moment)} ago`;
 }

@@ -1,7 +1,8 @@
 // The details of a record: reasons for its scores, edits that would change them, warnings, and labels.
 
 import * as api from "./api.js";
-import { FIELDS, isLabelled, sectionOf, sectionText, store, suggestionOf } from "./store.js";
+import { labelsOf } from "./labels.js";
+import { sectionOf, sectionText, store, suggestionOf } from "./store.js";
 import { age, h, heats, number, percent, place, safeUrl, signed, when, yesNo } from "./format.js";
 
 const MAX_REASONS = 9;
@@ -59,7 +60,7 @@ export const detailsPane = {
     const editing = panel.querySelector("form")?.contains(document.activeElement);
     shown = row;
     if (hasChanged) this.open(row);
-    else if (!editing) panel.querySelector(".labels")?.replaceWith(labelsOf(row));
+    else if (!editing) panel.querySelector(".labels")?.replaceWith(labelsOf(row, detailsPane));
   },
 
   edit() {
@@ -90,7 +91,7 @@ function headOf(row) {
   const suggestion = suggestionOf(row);
   if (suggestion) parts.push(h("p", { class: "note next", text: `Number ${number(suggestion.rank)} of the records to label next: ${suggestion.reasons.join("; ")}.` }));
   if (row.leader) parts.push(leaderOf(row.leader));
-  parts.push(labelsOf(row));
+  parts.push(labelsOf(row, detailsPane));
   return parts;
 }
 
@@ -111,41 +112,6 @@ function leaderOf(leader) {
     ? h("button", { type: "button", class: "plain", text: leader.title, on: { click: () => detailsPane.onLeader(leader.path) } })
     : h("span", { text: leader.title });
   return h("p", { class: "leader" }, h("span", { class: "soft", text: "Led by " }), name, h("span", { class: "soft", text: details && ` (${details})` }));
-}
-
-function labelsOf(row) {
-  if (row.dropped)
-    return h("section", { class: "labels" }, h("p", { class: "soft", text: "Dropped files cannot be labelled; labels are saved only to the files of an inbox." }));
-  const decision = store.decided.get(row.path);
-  const labels = decision?.labels ?? Object.fromEntries(FIELDS.map((field) => [field, row.labels?.[field] ?? row.score[field]]));
-  const input = (field, min) =>
-    h("label", {}, h("span", { text: field[0].toUpperCase() + field.slice(1) }),
-      h("input", { type: "number", id: `label-${field}`, name: field, value: String(labels[field]), step: 1, min, max: 999999999, required: true, inputmode: "numeric" }));
-  const checkbox = h("input", { type: "checkbox", id: "label-published", name: "published" });
-  checkbox.checked = labels.published;
-  const form = h("form", { class: "labels", "aria-label": "Labels", on: { submit } },
-    h("div", { class: "fields" },
-      "quality" in labels ? input("quality", undefined) : null,
-      "heat" in labels ? input("heat", -1) : null,
-      "published" in labels ? h("label", { class: "check" }, checkbox, h("span", { text: "Published" })) : null),
-    h("p", { class: "soft", text: labelSummary(row, decision) }),
-    h("div", { class: "buttons" },
-      h("button", { type: "button", text: "Accept", title: "Accept the model's labels (a)", on: { click: () => detailsPane.onAccept(row) } }),
-      h("button", { type: "submit", text: "Save correction", title: "Save these values (Enter)" }),
-      decision ? h("button", { type: "button", text: "Undo", title: "Undo (u)", on: { click: () => detailsPane.onUndo() } }) : null));
-  return form;
-
-  function submit(event) {
-    event.preventDefault();
-    const valueOf = (field) => (field === "published" ? form.elements.published.checked : Number(form.elements[field].value));
-    detailsPane.onCorrect(row, Object.fromEntries(Object.keys(labels).map((field) => [field, valueOf(field)])));
-  }
-}
-
-function labelSummary(row, decision) {
-  const values = (labels) => FIELDS.map((field) => `${field} ${yesNo(labels[field])}`).join(", ");
-  const current = isLabelled(row) ? `The file has ${values(row.labels)}` : "The file has no labels yet";
-  return `${decision ? "Decided, not saved. " : ""}${current}; the model predicts ${values(row.score)}.`;
 }
 
 function reasonsOf(row, { explanation, excerpt, coverage, corrections }) {

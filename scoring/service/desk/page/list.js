@@ -1,7 +1,9 @@
 // The list: a virtual grid; only the visible rows are in the document.
 
-import { FIELDS, isLabelled, needsReview, scaleOf, sectionOf, sectionText, store, suggestionOf } from "./store.js";
+import { FIELDS, isLabelled, isUndecided, needsReview, scaleOf, sectionOf, sectionText, store, suggestionOf } from "./store.js";
 import { age, h, heats, many, number, percent, place, yesNo } from "./format.js";
+import { isMine, nameOf } from "./person.js";
+import { isOutdated, states } from "./states.js";
 
 const OVERSCAN = 8;
 const grid = document.getElementById("grid");
@@ -67,15 +69,30 @@ export const list = {
   },
 
   go(index) {
-    active = index;
-    activePath = store.items[index].row.path;
+    const { row } = store.items[index];
+    const isAnother = row.path !== activePath;
+    [active, activePath] = [index, row.path];
+    this.reveal();
+    draw();
+    updateActive();
+    if (isAnother) this.onActive(row);
+  },
+
+  /** Scroll so that the active item is in view. */
+  reveal() {
+    if (!store.items[active]) return;
+    const index = active;
     const head = grid.querySelector(".heads").offsetHeight;
     const [top, bottom] = [offsets[index], offsets[index + 1]];
     if (top < grid.scrollTop) grid.scrollTop = top;
     else if (bottom + head > grid.scrollTop + grid.clientHeight) grid.scrollTop = bottom + head - grid.clientHeight;
-    draw();
-    updateActive();
-    this.onActive(store.items[index].row);
+  },
+
+  /** Path of the next undecided record from the active one on, then from the top; some do not count. */
+  nextUndecided(apart) {
+    const isNext = ({ row }) => row && isUndecided(row) && !apart.has(row.path);
+    const next = store.items.slice(active).find(isNext) ?? store.items.find(isNext);
+    return next?.row.path;
   },
 
   goTo(path) {
@@ -227,16 +244,17 @@ function sectionTag(row) {
 }
 
 function stateCell(row) {
-  const decision = store.decided.get(row.path);
+  const { decided, decided_in, is_saved, isChanging } = states.of(row.path);
   const cell = h("span", { role: "gridcell", class: "state" });
   const suggestion = suggestionOf(row);
   if (suggestion) cell.append(chip(`label ${number(suggestion.rank)}`, "next", suggestion.reasons.join("; ")));
-  if (decision) {
-    const isSame = FIELDS.every((field) => decision.labels[field] === row.score[field]);
-    cell.append(chip(isSame ? "accepted" : "corrected", "pending"), values(decision.labels));
+  if (decided && !is_saved) {
+    const kind = isOutdated(row) ? "file changed" : FIELDS.every((field) => decided.labels[field] === row.score[field]) ? "accepted" : "corrected";
+    const who = isMine(decided_in) ? "" : `, ${nameOf(decided_in)}`;
+    cell.append(chip(isChanging === "save" ? "saving" : kind + who, kind === "file changed" ? "doubt" : "pending"), values(decided.labels));
   } else if (needsReview(row)) cell.append(chip("needs review", "doubt", row.doubt.reason));
   else if (row.corrected?.length) cell.append(chip("corrected", "done"));
-  if (!decision && isLabelled(row)) cell.append(values(row.labels));
+  if (!(decided && !is_saved) && isLabelled(row)) cell.append(values(row.labels));
   if (row.dropped) cell.append(chip("not saved", "soft"));
   return cell;
 }

@@ -1,4 +1,6 @@
-// State of the page: rows, decisions, filter, order, and the items shown.
+// Rows of the page: filter, order, and the items shown.
+
+import { isOutdated, isPending } from "./states.js";
 
 const LABELS = ["quality", "heat", "published"];
 
@@ -11,7 +13,6 @@ export function setFields(labels) {
   for (const field of LABELS) document.body.classList.toggle(`without-${field}`, !FIELDS.includes(field));
   for (const option of document.getElementById("order").options) option.hidden = LABELS.includes(option.value) && !FIELDS.includes(option.value);
 }
-const STORAGE_KEY = "scoring.decided";
 
 const expected = (row) => row.score?.heat_expected ?? -Infinity;
 const time = (row) => (row.published_at ? Date.parse(row.published_at) : -Infinity);
@@ -35,17 +36,25 @@ const firstOrder = () => ["heat", "quality", "published"].find((field) => FIELDS
 const rankOf = (row) => suggestionOf(row)?.rank ?? Infinity;
 const IN_POINTS = ["heat", "quality"]; // orders that cannot be used across sections with different scales
 const STATES = {
+  todo: (row) => !isDone(row),
+  done: (row) => isDone(row),
   doubt: (row) => needsReview(row),
   open: (row) => row.score && !isLabelled(row),
   labelled: (row) => isLabelled(row),
   corrected: (row) => Boolean(row.corrected?.length),
-  pending: (row) => store.decided.has(row.path),
+  pending: (row) => isPending(row.path),
   shown: (row) => Boolean(row.score?.published),
   lead: (row) => row.score && row.score.heat !== null && row.score.heat > -1,
   fault: (row) => Boolean(row.fault),
 };
 
 export const isLabelled = (row) => FIELDS.some((field) => row.labels?.[field] !== null && row.labels?.[field] !== undefined);
+
+/** Whether a record needs no decision any more: somebody has decided it, or its file has labels. */
+export const isDone = (row) => (isPending(row.path) ? !isOutdated(row) : isLabelled(row));
+
+/** Whether a record waits for a decision; a file that cannot be used, or was dropped, does not. */
+export const isUndecided = (row) => Boolean(row.score) && !row.dropped && !isDone(row);
 
 /** Section of a row as a filter value; a file that cannot be used has none. */
 export const sectionOf = (row) => (row.score ? `${row.is_section_known === false ? "unknown" : "known"} ${row.section ?? ""}` : "");
@@ -58,16 +67,14 @@ export function sectionText(value) {
 }
 
 /** Rank and reasons of a record to label next; undefined if it is not suggested, or has been decided. */
-export const suggestionOf = (row) => (store.order === "labels" && !store.decided.has(row.path) ? store.suggested.get(row.path) : undefined);
+export const suggestionOf = (row) => (store.order === "labels" && !isPending(row.path) ? store.suggested.get(row.path) : undefined);
 
 /** Whether the model is uncertain about a record, and nobody has decided it yet. */
-export const needsReview = (row) => Boolean(row.doubt?.reason) && !isLabelled(row) && !store.decided.has(row.path);
+export const needsReview = (row) => Boolean(row.doubt?.reason) && !isDone(row);
 
 export const store = {
   rows: new Map(), // by path
-  decided: new Map(), // by path: record_sha256 and labels, not saved yet
-  written: [], // undo stack: {path, before} for a decision, {paths, decided} for a save
-  filter: { text: "", state: "", section: "", topic: "", provider: "" },
+  filter: { text: "", state: "todo", section: "", topic: "", provider: "" },
   order: "heat", // as chosen
   suggested: new Map(), // by path: rank and reasons of the labels to give next
   isMixed: false, // whether the rows shown have different scales of quality and heat
@@ -102,33 +109,6 @@ export const store = {
     this.items = this.isGrouped ? inStories(shown) : shown.map((row) => ({ row }));
     this.scales = scalesOf(this.rows.values());
     return shown.length;
-  },
-
-  /** Decide a row's labels; the previous decision can be restored. */
-  decide(row, labels) {
-    this.written.push({ path: row.path, before: this.decided.get(row.path) ?? null });
-    this.decided.set(row.path, { record_sha256: row.record_sha256, labels });
-    this.keep();
-  },
-
-  /** Store the decisions for a reload of this tab; they contain no text of records. */
-  keep() {
-    sessionStorage.setItem(STORAGE_KEY, JSON.stringify([...this.decided]));
-  },
-
-  /** Restore the decisions after a reload. */
-  remember() {
-    try {
-      this.decided = new Map(JSON.parse(sessionStorage.getItem(STORAGE_KEY) ?? "[]"));
-    } catch {
-      sessionStorage.removeItem(STORAGE_KEY);
-    }
-  },
-
-  /** Discard the decisions of records that no longer exist. */
-  forget(isThere) {
-    for (const path of this.decided.keys()) if (!isThere(path)) this.decided.delete(path);
-    this.keep();
   },
 
   /** Values for a filter with their row counts, most frequent first. */

@@ -1,0 +1,390 @@
+"""Pending and saved decisions of curators, shared by all pages, with an undo of each record's own steps."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import NamedTuple
+
+import msgspec
+
+from scoring.errors import Fault, RecordError, ScoringError
+from scoring.inbox.decision_log import Decided, DecisionLog, Id, Kind, Step
+from scoring.inbox.decisions import Decision, Decisions, Written
+
+
+class Action(NamedTuple):
+    """Who does something, and when; all steps of an action have its id.
+
+    An action that arrives again, since its answer was lost, is not done again.
+    """
+
+    id: str
+    by: str
+    client: str
+    now: datetime
+
+
+class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A record, and its last step as the page knows it; empty if it knows none."""
+
+    path: str
+    base: Id | str = ""
+
+
+class Author(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who took a step, and when: id of the action, name of the person, id of the browser."""
+
+    id: str
+    at: datetime
+    by: str = ""
+    client: str = ""
+
+
+class DecisionState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The current decision of a record, for the page.
+
+    Parameters
+    ----------
+    path : str
+        File of the record.
+    version : int
+        Number of steps in the log up to the last one of the record.
+    head : Author or None
+        The last action on the record: its id is the base of the next one.
+    kind : str
+        What that was: ``decided``, ``saved`` or ``undone``.
+    decided : Decided or None
+        The decision; None if there is none, since all were undone.
+    decided_in : Author or None
+        Who decided.
+    top : Author or None
+        The action that an undo takes back.
+    is_saved : bool
+        Whether the decision is in the file.
+    """
+
+    path: str
+    version: int = 0
+    head: Author | None = None
+    kind: Kind = "undone"
+    decided: Decided | None = None
+    decided_in: Author | None = None
+    top: Author | None = None
+    is_saved: bool = False
+
+
+class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Result of an action for one record.
+
+    Parameters
+    ----------
+    path : str
+        File of the record.
+    fault : str
+        Why it failed; empty if it did not.
+    is_late : bool
+        Whether somebody else was there first: the record has another last step than the page knew.
+    """
+
+    path: str
+    fault: str = ""
+    is_late: bool = False
+
+
+class StateChanges(NamedTuple):
+    """States that have changed since a version."""
+
+    version: int
+    states: list[DecisionState]
+
+
+class _Level(NamedTuple):
+    """What an undo takes away: a decision, or that it was saved (then with the change of the file)."""
+
+    decided: Decided
+    decided_in: Author
+    top: Author
+    written: Written | None = None
+
+
+@dataclass(slots=True)
+class _History:
+    """The steps of one record that can be undone, its last step, and a change of the file under way."""
+
+    version: int = 0
+    head: Step | None = None
+    begun: Step | None = None
+    levels: list[_Level] = field(default_factory=list)
+
+    def apply(self, step: Step) -> None:
+        """Take a step into account."""
+        if step.kind in ("saving", "undoing"):
+            self.begun = step
+            return
+        begun, self.begun = self.begun, None
+        if step.kind == "failed":
+            return
+        author = _author(step)
+        if step.kind == "decided" and step.decided is not None:
+            self.levels.append(_Level(step.decided, author, author))
+        elif step.kind == "saved" and self.levels and begun is not None:
+            self.levels.append(self.levels[-1]._replace(top=author, written=begun.written))
+        elif step.kind == "undone" and self.levels:
+            self.levels.pop()
+        self.head = step
+
+
+class DecisionStore:
+    """All decisions of an inbox; each action is in the log before it counts.
+
+    Parameters
+    ----------
+    log : DecisionLog
+        The log.
+    decisions : Decisions
+        Writes into the files.
+    """
+
+    def __init__(self, log: DecisionLog, decisions: Decisions) -> None:
+        self._log, self._decisions = log, decisions
+        self._acting = threading.RLock()  # held while a file is changed
+        self._lock = threading.Lock()  # of the fields below
+        self._histories: dict[str, _History] = {}
+        self._done: set[tuple[str, str]] = set()  # action and path
+        self._version = 0
+
+    @property
+    def torn(self) -> tuple[str, ...]:
+        """Messages about lines of the log that were skipped."""
+        return tuple(self._log.torn)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether another process has changed the log."""
+        return self._log.is_behind
+
+    def catch_up(self) -> None:
+        """Read what other processes have appended, or all if the log is another one.
+
+        Raises
+        ------
+        RecordError, HomeError
+            If the log cannot be read.
+        """
+        with self._acting:
+            if self._log.rewind():
+                with self._lock:
+                    self._version += 1
+                    self._done.clear()
+                    self._histories = {path: _History(self._version) for path in self._histories}
+            self._apply(self._log.read())
+
+    def recover(self, now: datetime) -> None:
+        """Finish what an interrupted process had begun; called once, at the start.
+
+        Raises
+        ------
+        RecordError, HomeError
+            If the log cannot be read or written.
+        """
+        with self._acting, self._log.locked():
+            self.catch_up()
+            for path, history in list(self._histories.items()):
+                if history.begun is not None and history.begun.written is not None:
+                    self._append([self._recovered(path, history.begun, history.begun.written, now)])
+
+    def since(self, version: int) -> StateChanges:
+        """States that have changed since a version; 0 is before the first."""
+        with self._lock:
+            changed = [
+                state_of(path, history)
+                for path, history in self._histories.items()
+                if history.version > version
+            ]
+            return StateChanges(self._version, changed)
+
+    def of(self, paths: Iterable[str]) -> list[DecisionState]:
+        """States of records that have one."""
+        with self._lock:
+            return [
+                state_of(path, self._histories[path])
+                for path in dict.fromkeys(paths)
+                if path in self._histories
+            ]
+
+    def decide(self, action: Action, decided: Sequence[tuple[Target, Decided]]) -> list[Outcome]:
+        """Take decisions that are not saved yet, in one step of the log: all that can be, or none."""
+        steps: dict[str, Step] = {}
+        outcomes: list[Outcome] = []
+        try:
+            with self._acting, self._log.locked():
+                self.catch_up()
+                for target, decision in decided:
+                    outcome = self._refusal(action, target) or self._usable(target.path)
+                    is_done = (action.id, target.path) in self._done
+                    if not (is_done or outcome.fault or outcome.is_late):
+                        steps[target.path] = _step(action, "decided", target.path, decided=decision)
+                    outcomes.append(outcome)
+                self._append(list(steps.values()))
+        except (ScoringError, OSError) as error:
+            return [Outcome(target.path, str(error)) for target, _ in decided]
+        return outcomes
+
+    def undo(self, action: Action, targets: Iterable[Target]) -> list[Outcome]:
+        """Undo the last step of each record: a decision, or its save, whose file is then restored."""
+        return [self._change(action, target, self._undo) for target in targets]
+
+    def save(self, action: Action, targets: Iterable[Target]) -> list[Outcome]:
+        """Write the pending decisions of records into their files."""
+        return [self._change(action, target, self._save) for target in targets]
+
+    def _change(
+        self, action: Action, target: Target, change: Callable[[Action, str, _Level], None]
+    ) -> Outcome:
+        """Change one record, unless somebody else was first."""
+        path = target.path
+        try:
+            with self._acting, self._log.locked():
+                self.catch_up()
+                if (outcome := self._refusal(action, target)) is not None:
+                    return outcome
+                if (action.id, path) in self._done:
+                    return Outcome(path)
+                history = self._histories.get(path)
+                if history is None or not history.levels:
+                    raise RecordError(Fault(path, 0, "", "no decision", "a decided record"))
+                change(action, path, history.levels[-1])
+        except (ScoringError, OSError) as error:
+            return Outcome(path, str(error))
+        return Outcome(path)
+
+    def _save(self, action: Action, path: str, level: _Level) -> None:
+        if level.written is not None:
+            raise RecordError(Fault(path, 0, "", "a decision that is saved", "one that is not"))
+        decided = level.decided
+        decision = Decision(path, decided.record_sha256, decided.labels, decided.before)
+        by = level.decided_in.by or action.by
+        self._attempt(
+            action,
+            path,
+            lambda begin: self._decisions.write(decision, by=by, now=action.now, on_begin=begin),
+            ("saving", "saved"),
+        )
+
+    def _undo(self, action: Action, path: str, level: _Level) -> None:
+        written = level.written
+        if written is None:
+            self._append([_step(action, "undone", path)])
+            return
+        self._attempt(
+            action,
+            path,
+            lambda begin: self._decisions.take_back(
+                path, written, by=action.by, now=action.now, on_begin=lambda: begin(written)
+            ),
+            ("undoing", "undone"),
+        )
+
+    def _attempt(
+        self,
+        action: Action,
+        path: str,
+        change: Callable[[Callable[[Written], None]], object],
+        kinds: tuple[Kind, Kind],
+    ) -> None:
+        """Change a file between two steps of the log: the second tells that the first was carried out."""
+        begin, end = (partial(_step, action, kind, path) for kind in kinds)
+        try:
+            change(lambda written: self._append([begin(written=written)]))
+        except Exception:
+            history = self._histories[path]
+            if history.begun is not None:
+                self._append([_step(action, "failed", path)])
+            raise
+        self._append([end()], is_synced=False)
+
+    def _recovered(self, path: str, begun: Step, written: Written, now: datetime) -> Step:
+        """The step that ends what was begun: the file tells whether it was carried out."""
+        action = Action(begun.id, begun.by, begun.client, now)
+        try:
+            if begun.kind == "saving":
+                is_done = self._decisions.complete(path, written)
+            else:
+                is_done = self._decisions.complete_undo(path, written, by=begun.by, now=now)
+        except (RecordError, OSError):  # as long as the file cannot be read, it was not
+            is_done = False
+        end: Kind = "saved" if begun.kind == "saving" else "undone"
+        return _step(action, end if is_done else "failed", path)
+
+    def _refusal(self, action: Action, target: Target) -> Outcome | None:
+        """Outcome for a record on which somebody else was first; None if the page knew its last step."""
+        history = self._histories.get(target.path)
+        head = history.head.id if history is not None and history.head is not None else ""
+        if head == target.base or (action.id, target.path) in self._done:
+            return None
+        return Outcome(target.path, "", is_late=True)
+
+    def _usable(self, path: str) -> Outcome:
+        """Outcome for a record that may be decided."""
+        try:
+            self._decisions.usable(path)
+        except RecordError as error:
+            return Outcome(path, str(error))
+        return Outcome(path)
+
+    def _append(self, steps: list[Step], *, is_synced: bool = True) -> None:
+        if steps:
+            self._log.append(steps, is_synced=is_synced)
+            self._apply(steps)
+
+    def _apply(self, steps: Sequence[Step]) -> None:
+        if not steps:
+            return
+        with self._lock:
+            for step in steps:
+                self._version += 1
+                history = self._histories.setdefault(step.path, _History())
+                history.apply(step)
+                history.version = self._version
+                if step.kind in ("decided", "saved", "undone"):
+                    self._done.add((step.id, step.path))
+
+
+def state_of(path: str, history: _History) -> DecisionState:
+    """State of a record for the page."""
+    head, top = history.head, history.levels[-1] if history.levels else None
+    if head is None:
+        return DecisionState(path=path, version=history.version)
+    return DecisionState(
+        path=path,
+        version=history.version,
+        head=_author(head),
+        kind=head.kind,
+        decided=top.decided if top is not None else None,
+        decided_in=top.decided_in if top is not None else None,
+        top=top.top if top is not None else None,
+        is_saved=top is not None and top.written is not None,
+    )
+
+
+def _author(step: Step) -> Author:
+    return Author(id=step.id, at=step.at, by=step.by, client=step.client)
+
+
+def _step(
+    action: Action, kind: Kind, path: str, *, decided: Decided | None = None, written: Written | None = None
+) -> Step:
+    return Step(
+        at=action.now,
+        id=action.id,
+        by=action.by,
+        client=action.client,
+        kind=kind,
+        path=path,
+        decided=decided,
+        written=written,
+    )

@@ -1,0 +1,90 @@
+"""Decisions of the curators on all pages: taken, undone and saved, and streamed to every open page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from scoring.errors import RecordError
+from scoring.inbox.decision_log import Decided, DecisionLog
+from scoring.inbox.decision_store import Action, DecisionState, DecisionStore, Outcome, StateChanges, Target
+from scoring.inbox.decisions import Decisions
+from scoring.inbox.inbox import Inbox
+from scoring.settings import Settings
+
+LOG = "decisions.jsonl"
+"""File name of the log in the home."""
+
+
+class LiveDecisions:
+    """The decisions of a service with an inbox.
+
+    Parameters
+    ----------
+    inbox : Inbox
+        The inbox.
+    settings : Settings
+        Home with the log, and the journal.
+    notify : callable
+        Called after each change, from any thread.
+    """
+
+    def __init__(self, inbox: Inbox, settings: Settings, notify: Callable[[], None]) -> None:
+        self._inbox, self._notify = inbox, notify
+        self._store = DecisionStore(DecisionLog(settings.home / LOG), Decisions(inbox, settings.journal))
+        self._is_recovered = False
+
+    @property
+    def torn(self) -> tuple[str, ...]:
+        """Messages about lines of the log that were skipped."""
+        return self._store.torn
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether another process has changed the log."""
+        return self._store.is_behind
+
+    def catch_up(self) -> None:
+        """Read the log; the first time, finish what an interrupted process had begun.
+
+        Raises
+        ------
+        RecordError, HomeError
+            If the log cannot be read.
+        """
+        if not self._is_recovered:
+            self._store.recover(datetime.now(UTC))
+            self._is_recovered = True
+        elif self._store.is_behind:
+            self._store.catch_up()
+            self._notify()
+
+    def since(self, version: int) -> StateChanges:
+        """States that have changed since a version."""
+        return self._store.since(version)
+
+    def of(self, paths: Iterable[str]) -> list[DecisionState]:
+        """States of records that have one."""
+        return self._store.of(paths)
+
+    def decide(self, action: Action, decided: Sequence[tuple[Target, Decided]]) -> list[Outcome]:
+        """Take decisions: see :meth:`DecisionStore.decide`."""
+        outcomes = self._store.decide(action, decided)
+        self._notify()
+        return outcomes
+
+    def undo(self, action: Action, targets: Sequence[Target]) -> list[Outcome]:
+        """Undo the last step of records: see :meth:`DecisionStore.undo`."""
+        return self._after_files(self._store.undo(action, targets))
+
+    def save(self, action: Action, targets: Sequence[Target]) -> list[Outcome]:
+        """Write decisions into their files: see :meth:`DecisionStore.save`."""
+        return self._after_files(self._store.save(action, targets))
+
+    def _after_files(self, outcomes: list[Outcome]) -> list[Outcome]:
+        """Show the labels of changed files at once, before the pages are told of the decisions."""
+        with suppress(RecordError):  # of the ledger, which the next refresh reports
+            self._inbox.reread_labels([outcome.path for outcome in outcomes if not outcome.fault])
+        self._notify()
+        return outcomes
