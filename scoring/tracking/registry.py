@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from scoring.errors import TrackingError
 from scoring.storage.home import narrow, prepare_folder
 from scoring.tracking.addresses import local_path, todays_path
-from scoring.tracking.queries import find_run
+from scoring.tracking.run_search import find_run
 from scoring.tracking.store import Store, load_mlflow, opened
 
 if TYPE_CHECKING:
