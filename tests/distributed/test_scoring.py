@@ -153,6 +153,7 @@ def test_faults_are_reported_as_ever(
     assert [str(Fault(**json.loads(line))) for line in kept] == "\n".join(messages).splitlines()
 
 
+@pytest.mark.exhaustive
 def test_object_store(
     training: TrainOutcome,
     archive: Path,

@@ -41,6 +41,7 @@ def rows_of(printed: str) -> dict[str, list[str]]:
     return {cells[0]: cells[1:] for cells in rows}
 
 
+@pytest.mark.exhaustive
 def test_accuracy_compares_on_the_same_records(run: Run) -> None:
     printed = run(
         "accuracy.py", "--smoke", "--sample-records", "300", "--only", "ridge on TF-IDF and columns"
@@ -57,6 +58,7 @@ def test_accuracy_compares_on_the_same_records(run: Run) -> None:
     assert all(0 <= float(share) <= 1 for share in (*ours[3:7], *ridge[3:7]))
 
 
+@pytest.mark.exhaustive
 def test_twins_count_what_agrees(run: Run) -> None:
     printed = run("twins.py", "--smoke", "--sample-records", "300")
     levels = [
@@ -79,6 +81,7 @@ def test_twins_count_what_agrees(run: Run) -> None:
     assert sum(int(cells[-1].strip(" |")) for cells in kinds if cells[-1].strip(" |").isdigit()) == missed
 
 
+@pytest.mark.exhaustive
 def test_drift_reports_what_was_spoilt(run: Run) -> None:
     rows = rows_of(run("drift.py", "--smoke"))
     whole, renamed = rows["2018-09"], rows["2018-09, providers renamed: all unseen"]
@@ -91,9 +94,17 @@ def test_drift_reports_what_was_spoilt(run: Run) -> None:
     [
         ("read.py", ["bytes alone", "records", "features", "PyYAML's C loader"]),
         ("features.py", ["of records in memory", "from files", "from the cache"]),
-        ("train.py", ["training", "its boosters alone"]),
-        ("score.py", ["cold cache", "warm cache", "no cache", "one file", "--help"]),
-        ("one_record.py", ["record to scores", "its boosters, by lightgbm.Booster.predict"]),
+        pytest.param("train.py", ["training", "its boosters alone"], marks=pytest.mark.exhaustive),
+        pytest.param(
+            "score.py",
+            ["cold cache", "warm cache", "no cache", "one file", "--help"],
+            marks=pytest.mark.exhaustive,
+        ),
+        pytest.param(
+            "one_record.py",
+            ["record to scores", "its boosters, by lightgbm.Booster.predict"],
+            marks=pytest.mark.exhaustive,
+        ),
     ],
 )
 def test_speed_is_reported_in_times_of_one_way(run: Run, name: str, expected: list[str]) -> None:
@@ -112,6 +123,7 @@ def test_speed_is_reported_in_times_of_one_way(run: Run, name: str, expected: li
     assert (BENCHMARKS.parent / "RESULTS.md").read_bytes() == page  # a dry run is no result
 
 
+@pytest.mark.exhaustive
 def test_growth_reports_time_and_memory_of_each_size(run: Run) -> None:
     rows = rows_of(run("growth.py", "--smoke"))
     for n_records in ("200", "400"):
@@ -121,6 +133,7 @@ def test_growth_reports_time_and_memory_of_each_size(run: Run) -> None:
         assert 20 < peak < 2_000
 
 
+@pytest.mark.exhaustive
 def test_dask_is_compared_with_one_process(run: Run) -> None:
     printed = run("dask_cluster.py", "--smoke")
     rows = rows_of(printed)
@@ -142,6 +155,7 @@ def test_archives_that_are_absent_are_named(run: Run, warm: str, name: str, tmp_
     assert "--smoke" in message
 
 
+@pytest.mark.exhaustive
 def test_changes_of_policy_are_looked_for(run: Run) -> None:
     changes = ("--changes", "as it is", "0.8 q + 12")
     printed = run("policy_changes.py", "--smoke", "--sample-records", "200", *changes)
@@ -151,6 +165,7 @@ def test_changes_of_policy_are_looked_for(run: Run) -> None:
     assert "--smoke" in run("policy_changes.py", expected=2)
 
 
+@pytest.mark.exhaustive
 def test_suggested_labels_are_compared_with_random_ones(run: Run) -> None:
     printed = run("suggest.py", "--smoke", "--draws", "1")
     assert "of the other before the cut, of which 75% are drawn" in printed
@@ -159,6 +174,7 @@ def test_suggested_labels_are_compared_with_random_ones(run: Run) -> None:
     assert "--hidden" in run("suggest.py", expected=2)
 
 
+@pytest.mark.exhaustive
 def test_soak_ends_well(warm: str) -> None:
     soak = BENCHMARKS.parent / "soak.py"
     options = ["--seconds", "2", "--swaps", "2", "--moves", "2", "--clients", "2"]
@@ -174,6 +190,7 @@ def test_soak_ends_well(warm: str) -> None:
         assert int(line.split()[0].replace(",", "")) == sum(map(int, counts.values()))
 
 
+@pytest.mark.exhaustive
 def test_service_is_compared_with_an_endpoint_that_only_decodes(run: Run) -> None:
     """MLflow's servers take half a minute to start; tests/integration/test_pyfunc.py starts one."""
     options = ["--runs", "1", "--seconds", "0.5", "--sample-records", "30", "--without-mlflow"]
@@ -192,6 +209,7 @@ def test_service_is_compared_with_an_endpoint_that_only_decodes(run: Run) -> Non
     assert float(batch) == pytest.approx(int(service) / int(library), rel=0.05)
 
 
+@pytest.mark.exhaustive
 def test_hostile_connections_are_measured(run: Run) -> None:
     kinds = ["one header value", "small chunks"]
     rows = rows_of(run("hostile.py", "--smoke", "--seconds", "0.3", "--kinds", *kinds))
@@ -203,6 +221,7 @@ def test_hostile_connections_are_measured(run: Run) -> None:
         assert float(growth_mb) < 50
 
 
+@pytest.mark.exhaustive
 def test_related_records_are_compared_with_the_hidden_lists(run: Run) -> None:
     printed = run("relate.py", "--smoke", "--sample-records", "800")
     rows = [line.strip("| ").split(" | ") for line in printed.splitlines() if line.startswith("| both")]
@@ -216,12 +235,14 @@ def test_related_records_are_compared_with_the_hidden_lists(run: Run) -> None:
     assert float(leads["derived coverage"][0]) > float(leads["no coverage"][0])
 
 
+@pytest.mark.exhaustive
 def test_growth_of_relating_prints_its_exponent(run: Run) -> None:
     printed = run("relate_growth.py", "--smoke")
     assert re.search(r"to the power -?\d+\.\d{3}", printed)
     assert {"300", "600"} <= rows_of(printed).keys()
 
 
+@pytest.mark.exhaustive
 def test_texts_of_one_title_are_counted(run: Run) -> None:
     printed = run("same_texts.py", "--smoke")
     rows = [line.strip("| ").split(" | ") for line in printed.splitlines() if line.startswith("| one title")]
@@ -232,6 +253,7 @@ def test_texts_of_one_title_are_counted(run: Run) -> None:
         assert n_texts > 0.8 * n_records
 
 
+@pytest.mark.exhaustive
 def test_listing_of_runs_is_measured_against_mlflow(run: Run) -> None:
     rows = rows_of(run("runs.py", "--smoke"))
     for name in ("import MLflow", "scoring runs", "scoring runs --sort quality_mae"):
@@ -239,6 +261,7 @@ def test_listing_of_runs_is_measured_against_mlflow(run: Run) -> None:
         assert (n_runs, seconds > 0, megabytes > 50) == (4, True, True)
 
 
+@pytest.mark.exhaustive
 def test_labels_are_compared_with_lightgbm(run: Run) -> None:
     printed = run("labels.py", "--smoke", "--sample-records", "300")
     titles = re.findall(r"^### (.+)$", printed, re.MULTILINE)

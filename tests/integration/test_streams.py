@@ -95,7 +95,7 @@ def check_plain(stderr: str) -> None:
 
 
 @commands
-@pytest.mark.parametrize("redirection", [">/dev/full", ">&-"])
+@pytest.mark.parametrize("redirection", [">/dev/full", pytest.param(">&-", marks=pytest.mark.exhaustive)])
 @pytest.mark.usefixtures("model")
 def test_standard_output_takes_nothing(shell: Shell, inbox: Path, command: str, redirection: str) -> None:
     (code, *_), stderr = codes_of(shell(f"scoring {command} {redirection}"))
@@ -176,7 +176,7 @@ def test_standard_input_is_closed_and_asked_for(shell: Shell, command: str) -> N
     "variables",
     [
         {"PYTHONIOENCODING": "ascii"},
-        {"PYTHONIOENCODING": "latin-1"},
+        pytest.param({"PYTHONIOENCODING": "latin-1"}, id="latin-1", marks=pytest.mark.exhaustive),
         {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
     ],
     ids=lambda variables: " ".join(variables.values()),
