@@ -232,6 +232,16 @@ def test_texts_of_one_title_are_counted(run: Run) -> None:
         assert n_texts > 0.8 * n_records
 
 
+def test_decoding_is_measured_with_and_without_remembered_entries(run: Run) -> None:
+    rows = rows_of(run("decode.py", "--smoke"))
+    assert {
+        "as read",
+        "without remembered entries",
+        "rapidyaml alone",
+        "scoring score, warm cache",
+    } <= rows.keys()
+
+
 def test_listing_of_runs_is_measured_against_mlflow(run: Run) -> None:
     rows = rows_of(run("runs.py", "--smoke"))
     for name in ("import MLflow", "scoring runs", "scoring runs --sort quality_mae"):
