@@ -154,7 +154,7 @@ $(RIVALS): $(READY)
 	@touch $@
 
 benchmark: $(RIVALS)  ## Measure speed into experiments/RESULTS.md: make benchmark ARCHIVES='FOLDER ...'
-	for what in read features train score one_record; do \
+	for what in read decode features train score one_record; do \
 		$(BIN)/python experiments/benchmarks/$$what.py $(or $(ARCHIVES),--smoke) || exit; \
 	done
 	$(BIN)/python experiments/benchmarks/growth.py $(if $(ARCHIVES),,--smoke)

@@ -19,13 +19,14 @@ import msgspec
 
 from scoring.errors import Fault, RecordError, shown
 from scoring.records.field_maps.field_map import FieldMap
-from scoring.records.forms.front_matter import MAX_BYTES, Span, decode_utf8, find_front_matter, to_json
+from scoring.records.forms.front_matter import MAX_BYTES, Span, decode_utf8, find_front_matter
 from scoring.records.forms.node import MAX_DEPTH, OPAQUE, TOO_DEEP, Node, Problem
 from scoring.records.json_text import is_json_text, nested_keys
 from scoring.records.plain_json import decode_fast, is_unambiguous_json
 from scoring.records.reader import read_record
 from scoring.records.reading_warnings import unread_keys
 from scoring.records.record import Document, Labels, Record
+from scoring.records.repeated_coverage import decode_plain
 
 NO_NAME = "-"
 """Path of a record without one."""
@@ -92,11 +93,12 @@ def decode_file(
         decode_utf8(block, path, line=span.line)
     is_own_layout = field_map is None or field_map.is_own_layout
     mapped: _Mapped = ("", {})
-    as_json = to_json(block) if is_own_layout and span.language == "yaml" else None
+    plain = decode_plain(block) if is_own_layout and span.language == "yaml" else None
     digest = hashlib.sha256(data).hexdigest() if is_hashed else ""
-    if as_json is not None and (fast := decode_fast(as_json)) is not None:
-        record, labels, warnings = fast
-        keys = _unread_keys(as_json) if with_unread_keys else ()
+    warnings: tuple[str, ...] = ()
+    if plain is not None:
+        record, labels = plain.record, plain.labels
+        keys = _unread_keys(plain.json) if with_unread_keys else ()
     else:
         with any_error_a_fault(path):
             root = _parse(block.decode(), span, path)

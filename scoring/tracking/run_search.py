@@ -72,12 +72,16 @@ def best_runs(
 
     Parameters
     ----------
-    store, experiment, limit
-        See :func:`list_runs`.
+    store : Store
+        The store; a missing SQLite store has no runs and is not created.
     metric : str
         Name of the metric, as in :class:`RunSummary`.
     is_lower_better : bool
         Whether the lowest value is the best.
+    experiment : str, optional
+        Name of the experiment; default is all experiments.
+    limit : int, optional
+        Maximum number of runs; default is no limit.
 
     Returns
     -------

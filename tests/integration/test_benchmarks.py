@@ -254,6 +254,17 @@ def test_texts_of_one_title_are_counted(run: Run) -> None:
 
 
 @pytest.mark.exhaustive
+def test_decoding_is_measured_with_and_without_remembered_entries(run: Run) -> None:
+    rows = rows_of(run("decode.py", "--smoke"))
+    assert {
+        "as read",
+        "without remembered entries",
+        "rapidyaml alone",
+        "scoring score, warm cache",
+    } <= rows.keys()
+
+
+@pytest.mark.exhaustive
 def test_listing_of_runs_is_measured_against_mlflow(run: Run) -> None:
     rows = rows_of(run("runs.py", "--smoke"))
     for name in ("import MLflow", "scoring runs", "scoring runs --sort quality_mae"):
