@@ -17,13 +17,11 @@ from typing import Annotated, Any, Literal, NamedTuple, get_type_hints
 import msgspec
 from msgspec import Meta
 
+from scoring.credentials import mask_credentials
 from scoring.errors import SettingsError
 
 _YAML = "scoring.yaml"
 _TOML = "pyproject.toml [tool.scoring]"
-# User and password before a host, also where pathlib has removed a slash, and secrets in the query.
-_USER = re.compile(r"(?<=[a-z0-9+.\-]:)//?[^/\s]+@", re.IGNORECASE)
-_SECRETS = re.compile(r"(?<=[?&])(?:password|token|secret)=[^&\s]*", re.IGNORECASE)
 _SCHEME = re.compile(r"[a-z][a-z0-9+.\-]+:/")  # pathlib removes the second slash
 
 _TEXT = "a text that is not empty"
@@ -239,21 +237,6 @@ def settings_origins(**overrides: Any) -> list[Origin]:
         shown = value if isinstance(value, int) or value is None else mask_credentials(str(value))
         origins.append(Origin(name, shown, _origin_of(name, by_source)))
     return origins
-
-
-def mask_credentials(text: str) -> str:
-    """Mask user names, passwords and tokens in the URLs of a text.
-
-    Examples
-    --------
-    >>> mask_credentials("https://me:hidden@mlflow.example.com/api?token=abc")
-    'https://***@mlflow.example.com/api?***'
-    >>> mask_credentials("https://me:p@ss@mlflow.example.com")
-    'https://***@mlflow.example.com'
-    >>> mask_credentials(str(Path("https://me:hidden@files.example.com/journal")))
-    'https://***@files.example.com/journal'
-    """
-    return _SECRETS.sub("***", _USER.sub("//***@", text))
 
 
 def sqlite_file(uri: str) -> Path | None:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from scoring.credentials import mask_credentials
 from scoring.errors import SettingsError
-from scoring.settings import default_model_folder, load_settings, mask_credentials, settings_origins
+from scoring.settings import default_model_folder, load_settings, settings_origins
 from scoring.storage.urls import name_of
 
 

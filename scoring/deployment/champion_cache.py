@@ -10,9 +10,10 @@ from pathlib import Path
 
 import msgspec
 
+from scoring.credentials import mask_credentials
 from scoring.deployment.champion_copy import COPIES
 from scoring.errors import TrackingError
-from scoring.settings import Settings, mask_credentials, sqlite_file
+from scoring.settings import Settings, sqlite_file
 from scoring.storage.home import prepare_folder
 from scoring.storage.regular_files import read_regular
 from scoring.storage.replacement import open_replacement

@@ -16,8 +16,9 @@ from pathlib import Path
 import msgspec
 
 from scoring.artifact.model_folder import FILES, ModelFiles, read_files
+from scoring.credentials import mask_credentials
 from scoring.errors import ModelError
-from scoring.settings import Settings, mask_credentials, sqlite_file
+from scoring.settings import Settings, sqlite_file
 from scoring.storage.atomic_folder import replace_folder
 from scoring.storage.home import writing
 from scoring.storage.regular_files import read_regular

@@ -12,10 +12,11 @@ import msgspec
 
 from scoring.artifact.model_folder import MANIFEST, ModelFiles, is_zip, read_files
 from scoring.artifact.saved_model import SavedModel, open_files
+from scoring.credentials import mask_credentials
 from scoring.deployment.champion_cache import RegistryEntry
 from scoring.deployment.champion_copy import ChampionFacts, copy_folder, find_copy, keep_copy
 from scoring.errors import ModelError, ScoringError
-from scoring.settings import Settings, default_model_folder, mask_credentials
+from scoring.settings import Settings, default_model_folder
 from scoring.storage.remote import list_files
 from scoring.storage.urls import url_of
 

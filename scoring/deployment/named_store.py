@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from scoring.credentials import mask_credentials
 from scoring.errors import TrackingError
-from scoring.settings import Settings, mask_credentials, sqlite_file
+from scoring.settings import Settings, sqlite_file
 from scoring.tracking import Store
 
 

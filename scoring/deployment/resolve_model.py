@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from scoring.credentials import mask_credentials
 from scoring.deployment.champion_cache import (
     RegistryEntry,
     RegistryLookup,
@@ -32,7 +33,7 @@ from scoring.deployment.loaded_model import (
 from scoring.deployment.named_store import missing_store
 from scoring.errors import ModelError, TrackingError
 from scoring.progress import Reporter
-from scoring.settings import Settings, mask_credentials
+from scoring.settings import Settings
 from scoring.storage.urls import checked, is_remote, local_path
 
 SERVER_SECONDS = 60.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,19 +24,14 @@ def output_folder(path: Path) -> Iterator[Path]:
     ScoringError
         If a URL cannot be written to.
     """
-    url = url_of(path)
-    if url is None:
-        yield Path(name_of(path))
-        return
-    import tempfile
-
-    require_writable(url)
-    with tempfile.TemporaryDirectory(prefix="scoring-") as temporary:
-        folder = Path(temporary) / "output"
+    with _written(path, "output", _put_folder) as folder:
         yield folder
-        for file in sorted(folder.rglob("*")):
-            if file.is_file():
-                put_remote(file, f"{url.rstrip('/')}/{file.relative_to(folder).as_posix()}")
+
+
+def _put_folder(folder: Path, url: str) -> None:
+    for file in sorted(folder.rglob("*")):
+        if file.is_file():
+            put_remote(file, f"{url.rstrip('/')}/{file.relative_to(folder).as_posix()}")
 
 
 @contextmanager
@@ -53,6 +48,13 @@ def output_file(path: Path) -> Iterator[Path]:
     ScoringError
         If a URL cannot be written to.
     """
+    with _written(path, path.name or "output", put_remote) as file:
+        yield file
+
+
+@contextmanager
+def _written(path: Path, name: str, put: Callable[[Path, str], object]) -> Iterator[Path]:
+    """Yield a local path; of a URL a temporary one of this name, which is uploaded if the block succeeds."""
     url = url_of(path)
     if url is None:
         yield Path(name_of(path))
@@ -60,10 +62,10 @@ def output_file(path: Path) -> Iterator[Path]:
     import tempfile
 
     require_writable(url)
-    with tempfile.TemporaryDirectory(prefix="scoring-") as folder:
-        file = Path(folder) / (path.name or "output")
-        yield file
-        put_remote(file, url)
+    with tempfile.TemporaryDirectory(prefix="scoring-") as temporary:
+        local = Path(temporary) / name
+        yield local
+        put(local, url)
 
 
 def check_output(path: Path | None) -> None:

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from scoring.credentials import has_secret_parameter
 from scoring.errors import ScoringError
 
 _LOCAL = "file://"
@@ -14,11 +15,6 @@ _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
 # pathlib collapses the two slashes of a URL; with one of these schemes, a path is a URL all the same.
 _COLLAPSED = re.compile(
     r"(s3a?|gc?s|abfss?|az|adl|https?|memory|s?ftp|ssh|hdfs|webhdfs|smb|oss|oci|file):/(?=[^/])"
-)
-_PARAMETER = re.compile(r"[?&;#]([^=&;#?/]+)=")
-_SECRETS = re.compile(
-    "signature|passw|^pwd$|secret|token|jwt|credential|^auth|^sig$|(access|api)[_-]?key|^key$|^code$",
-    re.IGNORECASE,
 )
 
 
@@ -103,7 +99,7 @@ def checked(url: str) -> str:
     if _is_chained(url):
         raise ScoringError("***::***: got a chain of URLs, expected one: unpack or copy its file first")
     parts = urlsplit(url)
-    if parts.password is not None or any(map(_SECRETS.search, _PARAMETER.findall(url))):
+    if parts.password is not None or has_secret_parameter(url):
         raise ScoringError(
             f"{parts.scheme}://***: got credentials in a URL, expected them in the environment or in "
             "fsspec's configuration"

@@ -13,7 +13,7 @@ from scoring.tracking.learning_curves import LearningCurveRun, log_learning_curv
 from scoring.tracking.metric_names import own_name
 from scoring.tracking.model_runs import find_model_run, log_model_folder
 from scoring.tracking.outbox import SyncedRun, check_pending, sync_runs
-from scoring.tracking.provenance import git_tags, machine_tags, version_tags
+from scoring.tracking.provenance import code_tags, git_tags, machine_tags, version_tags
 from scoring.tracking.pyfunc.log import EXAMPLE
 from scoring.tracking.queries import (
     RunRecord,
@@ -61,6 +61,7 @@ __all__ = [
     "best_runs",
     "champion",
     "check_pending",
+    "code_tags",
     "damages",
     "evaluation_metrics",
     "exact_address",

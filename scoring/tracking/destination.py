@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -61,10 +61,31 @@ def logs_one_run(workflow: Callable[_P, _R]) -> Callable[_P, _R]:
         if not kwargs.get("is_tracked", True):
             return workflow(*args, **kwargs)
         with destination(settings, cast(str | None, kwargs.get("experiment"))) as resolved:
+            if settings.run_id is not None and (config := kwargs.get("config")) is not None:
+                _check_params(settings, msgspec.to_builtins(config))
             kwargs["settings"] = resolved
             return workflow(*args, **kwargs)
 
     return checked
+
+
+def _check_params(settings: Settings, config: Mapping[str, object]) -> None:
+    """Refuse a run that has other parameters than it would get, since MLflow changes none."""
+    from scoring.tracking.runs import flat  # imports this module
+
+    store, run_id = Store(settings.tracking_uri, settings.home), str(settings.run_id)
+    with opened(store, "read the parameters of the run", writes=False) as client:
+        conflict = param_conflict(client.get_run(run_id).data.params, flat(config))
+    if conflict:
+        raise TrackingError(f"{store}: run_id: run {run_id} has {conflict}: start another run, or {_WITHOUT}")
+
+
+def param_conflict(params: Mapping[str, str], config: Mapping[str, object]) -> str:
+    """Describe the first parameter of a run that has another value than it would get; empty if none has."""
+    for name, value in config.items():
+        if name in params and params[name] != str(value):
+            return f"the parameter {name} with the value {params[name]!r}, not {str(value)!r}"
+    return ""
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from scoring.settings import mask_credentials
+from scoring.credentials import mask_credentials
 
 _MAX_CHARS = 300
 _NO_MLFLOW = "is this the address of an MLflow server?"

@@ -8,6 +8,7 @@ import platform
 import re
 import shutil
 import subprocess
+from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
 
@@ -17,15 +18,27 @@ import scoring
 # scoring them and frames need. MLflow's small distribution, which all of MLflow includes, serves it as well.
 REQUIREMENTS = ("lightgbm", "mlflow-skinny", "msgspec", "narwhals", "numpy", "pandas", "pyyaml", "rapidyaml")
 
+_INTERFACES = ("api/", "cli/", "plots/", "report/", "service/")
+
 CPUINFO = Path("/proc/cpuinfo")  # Linux only
 
 
 def environment_tags(command: str) -> dict[str, str]:
     """Tags for user, command, versions and machine."""
-    tags = {"mlflow.source.name": f"scoring {command}", "mlflow.source.type": "LOCAL"}
+    tags = {"mlflow.source.name": f"scoring {command}", "mlflow.source.type": "LOCAL"} | code_tags()
     with contextlib.suppress(KeyError, OSError):  # in some containers the user has no name
         tags["mlflow.user"] = getpass.getuser()
     return tags | version_tags() | machine_tags()
+
+
+def code_tags() -> dict[str, str]:
+    """Tag with the digest of this package's code, without its interfaces, which no result depends on."""
+    package, digest = Path(scoring.__file__).parent, sha256()
+    for file in sorted(package.rglob("*.py")):
+        name = file.relative_to(package).as_posix()
+        if not name.startswith(_INTERFACES):
+            digest.update(f"{name}\0".encode() + file.read_bytes())
+    return {"code_sha256": digest.hexdigest()}
 
 
 def version_tags() -> dict[str, str]:

@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scoring.credentials import mask_credentials
 from scoring.errors import TrackingError
 from scoring.extras import MissingExtraError, require
-from scoring.settings import mask_credentials, sqlite_file
+from scoring.settings import sqlite_file
 from scoring.storage.home import LOCK_MODE, check_home, narrow, prepare_home
 from scoring.tracking.addresses import ARTIFACTS, relocate_experiment
 from scoring.tracking.caller_state import own_environment

@@ -6,6 +6,7 @@ Each step checks for results of an interrupted upload, so that a second upload c
 from __future__ import annotations
 
 import json
+import logging
 import signal
 import threading
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from scoring.tracking.caller_state import (
     log_metrics,
     without_foreign_parent,
 )
-from scoring.tracking.destination import UPLOAD_TAG
+from scoring.tracking.destination import UPLOAD_TAG, param_conflict
 from scoring.tracking.metric_names import store_name
 from scoring.tracking.orphaned_runs import end_abandoned, process_tags
 from scoring.tracking.pyfunc.log import log_model, record_schema
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 _DIGEST_CHARS = 36  # MLflow's limit for the digest of a data set; tags have the whole hash
 _MAX_RUNS = 10_000
+_LOG = logging.getLogger(__name__)
 _NOTE = "mlflow.note.content"
 
 
@@ -110,11 +112,32 @@ def _begin(client: MlflowClient, experiment: str, run: PreparedRun, *, is_intend
     note = run.note or run.description
     tags |= {UPLOAD_TAG: run.id} | ({_NOTE: note} if note else {})
     if run.run_id and is_intended:
-        _receive(client, run.run_id, tags)
-        return run.run_id, False
+        reason = _why_not(client, run.run_id, run.params)
+        if not reason:
+            _receive(client, run.run_id, tags)
+            return run.run_id, False
+        _LOG.warning(
+            "run %s cannot receive the results, which get a run of their own: %s", run.run_id, reason
+        )
+        tags |= {"not_received_by": f"{run.run_id}: {reason}"}
     started_at = _milliseconds(run.started_at)
     created = client.create_run(experiment, start_time=started_at, tags=tags, run_name=run.name)
     return str(created.info.run_id), False
+
+
+def _why_not(client: MlflowClient, run_id: str, params: dict[str, str]) -> str:
+    """Why an existing run cannot receive results; empty if it can."""
+    mlflow = load_mlflow()
+    try:
+        run = client.get_run(run_id)
+    except mlflow.exceptions.MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return "there is no such run"
+    if run.info.lifecycle_stage == "deleted":
+        return "it is deleted"
+    conflict = param_conflict(run.data.params, params)
+    return f"it has {conflict}" if conflict else ""
 
 
 def _receive(client: MlflowClient, run_id: str, tags: dict[str, str]) -> None:

@@ -22,6 +22,7 @@ from scoring.settings import Settings
 from scoring.tracking import (
     RunRecord,
     Store,
+    code_tags,
     evaluation_metrics,
     git_tags,
     machine_tags,
@@ -171,7 +172,7 @@ def _before_training(record: RunRecord, corpus: LabelledDataset) -> Reproduction
     """Compare records, code, library versions and machine, before any training."""
     summary = record.summary
     versions = version_tags()
-    own = {"version.scoring": versions.pop("version.scoring")}
+    own = {"version.scoring": versions.pop("version.scoring")} | code_tags()
     return Reproduction(
         run_id=summary.run_id,
         run_name=summary.name,

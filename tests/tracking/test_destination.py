@@ -11,6 +11,7 @@ from scoring.errors import ScoringError, SettingsError, TrackingError
 from scoring.settings import Settings, load_settings, settings_origins
 from scoring.tracking import Store, TrainingRun, log_training, logs_one_run, sync_runs
 from scoring.tracking.destination import with_experiment
+from scoring.tracking.runs import flat
 from scoring.tracking.store import opened
 
 Make = Callable[..., TrainingRun]
@@ -163,3 +164,42 @@ def test_the_interval_of_the_load_is_a_time(
 def test_the_store_is_not_queried_without_ids(store: Store) -> None:
     settings = load_settings(home=store.home, tracking_uri="http://127.0.0.1:9", run_name="any")
     assert with_experiment(settings) is settings
+
+
+@logs_one_run
+def train(make_run: Make, store: Store, *, settings: Settings, config: dict[str, Any]) -> str:
+    """A workflow with a configuration, whose work must not begin."""
+    raise AssertionError(config)
+
+
+def test_a_run_with_other_parameters_is_refused_before_the_work(
+    store: Store, make_run: Make, client: Any, news: str
+) -> None:
+    run_id = client.create_run(news).info.run_id
+    client.log_param(run_id, "model.seed", "3")
+    settings = settings_of(store, run_id=run_id)
+    with pytest.raises(
+        TrackingError, match=r"has the parameter model\.seed with the value '3', not '7': start"
+    ):
+        train(make_run, store, settings=settings, config={"model": {"seed": 7}})
+    with pytest.raises(AssertionError):
+        train(make_run, store, settings=settings, config={"model": {"seed": 3}})
+
+
+def test_results_that_a_run_cannot_receive_get_a_run_of_their_own(
+    store: Store, make_run: Make, client: Any, news: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The parameters are other ones by the time of the upload."""
+    run_id = client.create_run(news).info.run_id
+    run = make_run(experiment="news", run_name="first")
+    name, value = next(iter(flat(run.config).items()))
+    client.log_param(run_id, name, "of another")
+    own_id = log(make_run, store, settings=settings_of(store, run_id=run_id))
+    assert own_id != run_id
+    own = client.get_run(own_id)
+    assert (own.info.status, own.data.params[name]) == ("FINISHED", str(value))
+    assert own.data.tags["not_received_by"].startswith(
+        f"{run_id}: it has the parameter {name} with the value"
+    )
+    assert f"run {run_id} cannot receive the results" in caplog.text
+    assert client.get_run(run_id).data.params == {name: "of another"}

@@ -172,6 +172,7 @@ def test_what_differs_around_the_training_is_reported(changed: Callable[..., Set
         "engine": "dask",
         "git_commit": "abc",
         "git_dirty": "true",
+        "code_sha256": "0123",  # known outside a checkout too
     }
     outcome = again(run_id, settings=changed(tags, {}))
     assert outcome.is_same  # what it was computed with did not matter
@@ -179,9 +180,10 @@ def test_what_differs_around_the_training_is_reported(changed: Callable[..., Set
     assert engine == ValueDiff("engine", "dask", "one process")
     assert (numpy.name, numpy.first) == ("numpy", "1.0")
     assert (cpu.name, cpu.first) == ("cpu", "An abacus")
-    commit, version = outcome.code
+    commit, version, code = outcome.code
     assert commit == ValueDiff("commit", "abc+", "-")  # the working folder is no checkout
     assert (version.name, version.first) == ("scoring", "0.0.1")
+    assert (code.name, code.first) == ("code_sha256", "0123")
 
 
 def test_figures_are_compared_to_the_last_digit(

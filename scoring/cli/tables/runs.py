@@ -26,18 +26,22 @@ _MAX_VALUE_CHARS = 60
 
 
 def runs(runs: Sequence[RunSummary], sort: str | None = None) -> Table:
-    """Runs in the given order; the metric that they are sorted by comes before the headline metrics."""
+    """Runs in the given order; the metric that they are sorted by comes before the headline metrics.
+
+    The experiment is a column if the runs are of several.
+    """
     figures = _HEADLINES if sort in (None, *_HEADLINES) else {str(sort): str(sort), **_HEADLINES}
     heads = [f"{head}>" for head in figures.values()]
-    table = empty_table(
-        "run", "when (UTC)", "name", "kind", "aliases", *heads, "data", "commit", drops=_DROPS
-    )
+    experiment = ["experiment"] if len({run.experiment for run in runs}) > 1 else []
+    heads = ["when (UTC)", *experiment, "name", "kind", "aliases", *heads]
+    table = empty_table("run", *heads, "data", "commit", drops=_DROPS)
     registered = {version.name for run in runs for version in run.versions}
     for run in runs:
         kind = run.kind if run.status == "FINISHED" else f"{run.kind} {run.status.lower()}"
         table.add_row(
             run.run_id[:_HASH_CHARS],
             f"{run.started_at:%Y-%m-%d %H:%M}",
+            *(Text(run.experiment, overflow="fold") for _ in experiment),
             Text(run.name, overflow="fold"),
             kind,
             _aliases(run, is_single_model=len(registered) == 1),

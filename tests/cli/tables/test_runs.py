@@ -105,6 +105,13 @@ def test_runs_with_who_leads() -> None:
     )
 
 
+def test_runs_of_several_experiments_name_them() -> None:
+    other = msgspec.structs.replace(RUN, experiment="second")
+    head, *rows = lines(runs.runs([RUN, other]), 150)
+    assert head.startswith("run when (UTC) experiment name kind")
+    assert [row.split()[3] for row in rows] == [RUN.experiment, "second"]
+
+
 def test_what_is_not_usual_is_said() -> None:
     clean = msgspec.structs.replace(RUN, is_dirty=False, status="FAILED", versions=())
     other = msgspec.structs.replace(RUN, is_dirty=None, git_commit="", versions=(Version("news", 1, ()),))
