@@ -37,6 +37,13 @@ class Leader(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     path: str = ""
 
 
+class CoverageEntry(Leader, frozen=True, kw_only=True, omit_defaults=True):
+    """A related record in the details: with its address, and its time of publication (aware UTC)."""
+
+    url: str = ""
+    published_at: datetime | None = None
+
+
 class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One record in a list.
 
@@ -108,7 +115,7 @@ class RecordDetails(msgspec.Struct, frozen=True, kw_only=True):
         Scores, feature contributions and counterfactuals.
     excerpt : str
         Excerpt of the record.
-    coverage : tuple of Leader
+    coverage : tuple of CoverageEntry
         Related records with the highest quality.
     corrections : tuple of Correction
         Corrections of its labels, oldest first.
@@ -116,7 +123,7 @@ class RecordDetails(msgspec.Struct, frozen=True, kw_only=True):
 
     explanation: Explanation
     excerpt: str
-    coverage: tuple[Leader, ...]
+    coverage: tuple[CoverageEntry, ...]
     corrections: tuple[Correction, ...]
 
 
@@ -270,7 +277,7 @@ def record_details(
     return RecordDetails(
         explanation=explain(saved.scorer, document),
         excerpt=record.excerpt,
-        coverage=tuple(_leader(entry) for entry in known[:_MAX_COVERAGE]),
+        coverage=tuple(_coverage_entry(entry) for entry in known[:_MAX_COVERAGE]),
         corrections=tuple(
             correction for correction in corrections if correction.holds_for == digests.of(correction.field)
         ),
@@ -312,6 +319,11 @@ def _scored(
 def _leader(entry: Coverage) -> Leader:
     provider = entry.provider.name or entry.provider.domain
     return Leader(title=entry.title, provider=provider, quality=entry.quality)
+
+
+def _coverage_entry(entry: Coverage) -> CoverageEntry:
+    lead = msgspec.structs.asdict(_leader(entry))
+    return CoverageEntry(**lead, url=entry.original_url or entry.web_url, published_at=entry.published_at)
 
 
 def _outline(record: Record) -> Record:

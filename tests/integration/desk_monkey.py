@@ -72,7 +72,7 @@ class Traffic:
         """Note what is asked."""
         kind = request.url.rpartition("/")[2]
         if request.method == "POST" and kind in ("decide", "save", "undo"):
-            body = request.post_data_json
+            body = request.post_data_json or {}
             for target in body.get("decisions") or body.get("targets") or []:
                 self.sent[body["id"], target["path"]] = kind
 
@@ -80,9 +80,9 @@ class Traffic:
         """Note what is answered, unless the page or the service has gone meanwhile."""
         if response.url.rpartition("/")[2] in ("decide", "save", "undo") and response.status == 200:
             with suppress(PlaywrightError):
+                body = response.request.post_data_json or {}
                 for result in response.json()["results"]:
-                    key = (response.request.post_data_json["id"], result["path"])
-                    self.answers[key] = result
+                    self.answers[body["id"], result["path"]] = result
 
 
 def free_port() -> int:
@@ -150,7 +150,7 @@ def run(browser: Browser, place: Place, seed: int, n_actions: int, n_restarts: i
     restarts = set(chance.sample(range(2 * n_actions), n_restarts))
     running = service(place)
     running.__enter__()
-    contexts = [browser.new_context(viewport=DESKTOP) for _ in range(2)]
+    contexts = [browser.new_context(viewport=DESKTOP) for _ in range(2)]  # type: ignore[arg-type]
     try:
         pages = []
         for name, context in zip(("Anna", "Bob"), contexts, strict=True):

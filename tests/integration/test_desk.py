@@ -70,6 +70,7 @@ def test_rows_come_by_expected_heat_with_what_the_model_says(
     first = drawn(desk).first
     _, score = scores[0]
     assert first.locator(".heat b").inner_text() == str(score["heat"])
+    assert first.locator(".heat small").inner_text() == f"exp. {round(score['heat_expected'])}"
     assert first.locator(".quality b").inner_text() == str(score["quality"])
     low, high = round(score["quality_low"]), round(score["quality_high"])
     assert first.locator(".quality").get_attribute("title") == f"90% interval {low} to {high}"
@@ -254,6 +255,105 @@ def test_what_was_decided_outlives_a_reload_and_a_change_of_the_record_but_not_o
     desk.keyboard.press("w")
     expect(desk.locator("#toast")).to_have_text("1 file saved")
     assert b"\nquality: 5\n" not in other.read_bytes()
+
+
+def test_two_people_agree_and_the_later_one_is_told(
+    desk: Page, open_page: Open, desk_service: Service
+) -> None:
+    other = loaded(open_page(desk_service.url))
+    for page, name in ((desk, "Anna"), (other, "Bob")):
+        page.get_by_role("button", name="Help").click()
+        page.locator("#by").fill(name)
+        page.locator("#by").blur()
+        page.keyboard.press("Escape")
+        page.locator("#grid").focus()
+    first = active(desk)
+    held: list[Any] = []
+    other.route("**/desk/decide", lambda route: held.append(route))
+    other.keyboard.press("a")  # on its way while Anna decides
+    expect(other.locator("#count")).to_have_text(f"{N_RECORDS - 1} left")
+    desk.keyboard.press("e")
+    desk.keyboard.type("7")
+    desk.keyboard.press("Enter")
+    expect(desk.locator("#count")).to_have_text(f"{N_RECORDS - 1} left")
+    expect(desk.locator("#progress")).to_have_text("1 decided, 0% accepted")
+    held[0].continue_()
+    expect(other.locator("#toast")).to_contain_text(f"{first}: Anna decided this just now (quality 7")
+    other.unroute("**/desk/decide")
+    other.locator("#state").select_option("done")
+    expect(other.locator(".record .chip.pending")).to_have_text("corrected, Anna")
+    expect(other.locator("#write")).to_be_disabled()  # it is hers
+    other.locator(".record").first.click()
+    expect(other.locator("#details")).to_contain_text("Decided by Anna")
+    other.locator("#details").get_by_role("button", name="Undo", exact=True).click()
+    expect(desk.locator("#count")).to_have_text(f"{N_RECORDS} left")
+
+
+def test_several_are_accepted_and_undone_together(desk: Page) -> None:
+    desk.keyboard.press("x")
+    desk.keyboard.press("j")
+    desk.keyboard.press("j")
+    desk.keyboard.press("Shift+X")
+    expect(desk.locator(".record.selected")).to_have_count(3)
+    desk.keyboard.press("Shift+A")
+    desk.get_by_role("button", name="Accept 3 selected records").click()
+    expect(desk.locator("#count")).to_have_text(f"{N_RECORDS - 3} left")
+    expect(desk.locator("#progress")).to_have_text("3 decided, 100% accepted")
+    desk.keyboard.press("Shift+A")
+    clear = desk.locator("#several").get_by_role("button", name="that need no review")
+    count = int(clear.inner_text().split()[1])
+    clear.click()
+    expect(desk.locator("#count")).to_have_text(f"{N_RECORDS - 3 - count} left")
+    desk.keyboard.press("u")
+    expect(desk.locator("#count")).to_have_text(f"{N_RECORDS - 3} left")
+    desk.keyboard.press("u")
+    expect(desk.locator("#count")).to_have_text(f"{N_RECORDS} left")
+    desk.locator("#progress").wait_for(state="hidden")
+
+
+def test_heat_and_published_follow_the_quality_unless_they_are_locked(desk: Page) -> None:
+    desk.keyboard.press("e")
+    heat, published = desk.locator("#label-heat"), desk.locator("#label-published")
+    desk.locator("#label-quality").fill("300")
+    expect(heat).to_have_value(re.compile(r"^3\d\d$"))
+    expect(published).to_be_checked()
+    heat.fill("3")  # a value that one gives stays
+    expect(desk.get_by_role("button", name="Lock heat")).to_have_attribute("aria-pressed", "true")
+    expect(published).not_to_be_checked()
+    expect(desk.locator("#details .rule")).to_contain_text(
+        "heat 3 contradicts the model's rule, which gives 3"
+    )
+    desk.locator("#label-quality").fill("299")
+    expect(heat).to_have_value("3")
+    desk.get_by_role("button", name="Lock heat").click()
+    expect(heat).not_to_have_value("3")
+    expect(desk.locator("#details .rule")).to_be_hidden()
+    desk.locator("#label-quality").fill("5")
+    desk.keyboard.press("Enter")  # before the rule has answered: its values count
+    desk.locator("#state").select_option("done")
+    expect(desk.locator(".record .values")).to_have_text(re.compile("^5 · −?\\d · no$"))
+
+
+@pytest.mark.parametrize("order", ["doubt", "heat", "newest"])
+def test_the_next_undecided_record_is_active_in_any_order(desk: Page, order: str) -> None:
+    desk.locator("#order").select_option(order)
+    desk.locator("#state").select_option("")  # where decided records stay
+    desk.locator("#grid").focus()
+    shown = titles(desk)[:4]
+    for index in range(3):
+        assert active(desk) == shown[index]
+        desk.keyboard.press("a")
+    assert active(desk) == shown[3]
+    desk.keyboard.press("w")
+    expect(desk.locator("#toast")).to_have_text("3 files saved")
+    expect(desk.locator(".record.active .title")).to_have_text(shown[3])
+    desk.locator("#undo").click()
+    expect(desk.locator("#toast")).to_have_text("3 files restored")
+    desk.locator("#undo").click()
+    expect(desk.locator(".record.active .title")).to_have_text(shown[2])
+    expect(desk.locator(".record.active")).to_be_in_viewport()
+    desk.keyboard.press("a")
+    expect(desk.locator(".record.active .title")).to_have_text(shown[3])
 
 
 def test_files_that_come_change_and_go_are_seen_by_every_page(

@@ -9,6 +9,8 @@ import { latestOfMine, states } from "./states.js";
 import { outbox } from "./outbox.js";
 import { list } from "./list.js";
 import { detailsPane } from "./details.js";
+import { offerSeveral, selection } from "./bulk.js";
+import { modelNotice, showProgress, updateProgress } from "./progress.js";
 import { policyPanel } from "./policy.js";
 import { suggestions } from "./suggestions.js";
 import { h, many, number, shown } from "./format.js";
@@ -41,6 +43,8 @@ function redraw(path) {
     updateOrder();
     updateButtons();
     updateEmpty(count);
+    updateProgress();
+    modelNotice.show();
     if (detailsPane.row) {
       const row = store.rows.get(detailsPane.row.path);
       if (row) detailsPane.update(row);
@@ -169,6 +173,7 @@ api.follow({
     list.threshold = current.threshold;
     setFields(current.targets);
     policyPanel.update(current.model);
+    modelNotice.update(current.model);
     suggestions.update(current);
     if (current.read && states.complete()) redraw();
     if (stale && current.read && !current.total) {
@@ -203,6 +208,7 @@ dropped(async (files) => {
 // The details ---------------------------------------------------------------
 
 list.onOpen = (row) => detailsPane.open(row);
+list.onSelect = (row) => select(row, true);
 list.onActive = (row) => detailsPane.isOpen && detailsPane.open(row);
 detailsPane.onAccept = accept;
 detailsPane.onCorrect = decide;
@@ -212,6 +218,11 @@ detailsPane.onLeader = (path) => {
   if (list.goTo(path)) detailsPane.open(store.rows.get(path));
   else if (store.rows.has(path)) say("The filter hides that record", true);
 };
+
+function select(row, isRange) {
+  selection.toggle(row, isRange);
+  redraw();
+}
 
 function close() {
   detailsPane.close();
@@ -255,11 +266,20 @@ $("text").addEventListener("keydown", (event) => {
 for (const head of document.querySelectorAll("[data-order] button"))
   head.addEventListener("click", () => order(head.parentElement.dataset.order));
 $("write").addEventListener("click", () => save());
+$("bulk").addEventListener("click", () => offerSeveral(list.active));
+$("progress").addEventListener("click", () => showProgress(save));
+$("notice-close").addEventListener("click", () => modelNotice.close());
 $("undo").addEventListener("click", () => undo());
 $("show-policy").addEventListener("click", () => policyPanel.open(status.model));
 $("help").addEventListener("click", () => $("keys").showModal());
 $("by").addEventListener("change", () => by.set($("by").value));
 $("by").value = by.get();
+
+function escape() {
+  if (detailsPane.isOpen) return close();
+  selection.clear();
+  redraw();
+}
 
 const KEYS = {
   j: () => list.move(1),
@@ -271,7 +291,10 @@ const KEYS = {
   Home: () => list.end(false),
   End: () => list.end(true),
   Enter: () => list.active && detailsPane.open(list.active),
-  Escape: () => detailsPane.isOpen && close(),
+  Escape: escape,
+  x: () => select(list.active, false),
+  X: () => select(list.active, true),
+  A: () => offerSeveral(list.active),
   a: () => accept(list.active),
   e: edit,
   u: () => undoHere(list.active),

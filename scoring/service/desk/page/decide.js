@@ -28,7 +28,7 @@ export function decisions(given) {
 const baseOf = (path) => states.of(path).head?.id ?? "";
 
 /** Decide records; the next undecided record becomes active. */
-export function decideAll(rows, labelsOf, why = {}) {
+export function decideAll(rows, labelsOf, why = {}, { moves = true } = {}) {
   const usable = rows.filter((row) => row.score && !row.dropped);
   if (rows.some((row) => row.dropped)) page.say("Dropped files cannot be labelled", true);
   if (!usable.length) return;
@@ -42,8 +42,9 @@ export function decideAll(rows, labelsOf, why = {}) {
     model: row.score.model,
     ...why,
   }));
-  const next = list.nextUndecided(new Set(usable.map((row) => row.path)));
+  const next = moves ? list.nextUndecided(new Set(usable.map((row) => row.path))) : undefined;
   outbox.add("decide", targets);
+  if (!moves) return;
   grid.focus({ preventScroll: true });
   list.goTo(next); // at once: the next key is for that record
   page.redraw(next);
@@ -59,7 +60,7 @@ export async function decide(row, labels, why) {
   list.goTo(list.nextUndecided(new Set([row.path])));
   try {
     const values = await labels;
-    decideAll([row], () => values, why);
+    decideAll([row], () => values, why, { moves: false });
   } catch (error) {
     page.say(`${row.title}: not decided, since the model's rule is not available: ${error.message}`, true);
   }

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { labelsOf } from "./labels.js";
-import { sectionOf, sectionText, store, suggestionOf } from "./store.js";
+import { needsReview, sectionOf, sectionText, store, suggestionOf } from "./store.js";
 import { age, h, heats, number, percent, place, safeUrl, signed, when, yesNo } from "./format.js";
 
 const MAX_REASONS = 9;
@@ -60,7 +60,10 @@ export const detailsPane = {
     const editing = panel.querySelector("form")?.contains(document.activeElement);
     shown = row;
     if (hasChanged) this.open(row);
-    else if (!editing) panel.querySelector(".labels")?.replaceWith(labelsOf(row, detailsPane));
+    else if (!editing) {
+      panel.querySelector(".labels")?.replaceWith(labelsOf(row, detailsPane));
+      if (!needsReview(row)) panel.querySelector(".note.review")?.remove();
+    }
   },
 
   edit() {
@@ -77,17 +80,20 @@ export const detailsPane = {
   },
 };
 
+/** The title of a record, as a link if its address is safe. */
+function linkOf({ url, title }) {
+  const href = safeUrl(url);
+  return href ? h("a", { href, target: "_blank", rel: "noopener noreferrer", text: title }) : h("span", { text: title });
+}
+
 function headOf(row) {
-  const url = safeUrl(row.url);
-  const title = url
-    ? h("a", { href: url, target: "_blank", rel: "noopener noreferrer", text: row.title })
-    : h("span", { text: row.title });
+  const title = linkOf(row);
   const close = h("button", { type: "button", class: "round close", "aria-label": "Close the details", title: "Close (Esc)", text: "×", on: { click: () => detailsPane.onClose() } });
   const head = h("header", {}, h("h2", {}, title), close);
   if (row.fault) return [head, h("p", { class: "path", text: row.path }), h("p", { class: "fault", text: row.fault })];
   const facts = [store.hasSections && sectionText(sectionOf(row)), row.provider || "no provider", `${when(row.published_at)} (${age(row.published_at)})`, (row.topics ?? []).join(", ")];
   const parts = [head, h("p", { class: "soft", text: facts.filter(Boolean).join(" · ") }), h("p", { class: "path", text: row.path }), figuresOf(row)];
-  if (row.doubt?.reason) parts.push(h("p", { class: "note", text: `Needs review: ${row.doubt.reason}.` }));
+  if (needsReview(row)) parts.push(h("p", { class: "note review", text: `Needs review: ${row.doubt.reason}.` }));
   const suggestion = suggestionOf(row);
   if (suggestion) parts.push(h("p", { class: "note next", text: `Number ${number(suggestion.rank)} of the records to label next: ${suggestion.reasons.join("; ")}.` }));
   if (row.leader) parts.push(leaderOf(row.leader));
@@ -122,7 +128,9 @@ function reasonsOf(row, { explanation, excerpt, coverage, corrections }) {
   parts.push(whyOf(explanation), changesOf(explanation));
   if (coverage.length)
     parts.push(section(coverage.length < row.coverage_count ? `Coverage: the best ${coverage.length} of ${number(row.coverage_count)}` : "Coverage", h("ol", { class: "coverage" }, ...coverage.map((record) =>
-      h("li", {}, h("b", { text: record.quality === undefined ? "–" : number(record.quality) }), h("span", { text: record.title }), h("span", { class: "soft", text: record.provider ?? "" }))))));
+      h("li", {},
+        h("b", { text: record.quality === undefined ? "–" : number(record.quality), title: "quality" }),
+        h("span", {}, linkOf(record), h("span", { class: "soft", text: ` ${[record.provider, record.published_at && when(record.published_at)].filter(Boolean).join(", ")}` })))))));
   if (corrections.length)
     parts.push(section("Corrections", h("ul", { class: "history" }, ...corrections.map((entry) =>
       h("li", { text: `${when(entry.at)}${entry.by ? `, ${entry.by}` : ""}: ${entry.field} ${entry.value === null ? "undone" : `${yesNo(entry.predicted)} → ${yesNo(entry.value)}`}` })))));

@@ -52,6 +52,9 @@ export function age(moment, now = Date.now()) {
   return `${before}${Math.round(size / (365.25 * DAY))} y`;
 }
 
+/** Hour of the day, by the clock of the reader. */
+export const hour = (moment) => new Date(moment).toTimeString().slice(0, 5);
+
 export const when = (moment) => (moment ? new Date(moment).toISOString().slice(0, 16).replace("T", " ") + " UTC" : "no date");
 
 /** The URL if it is safe to link to, else an empty string. */

@@ -17,7 +17,7 @@ export function labelsOf(row, pane) {
   const decision = state.is_saved ? null : state.decided;
   const labels = Object.fromEntries(FIELDS.map((field) => [field, decision?.labels[field] ?? row.labels?.[field] ?? row.score[field]]));
   const hasRule = "quality" in labels && FOLLOWING.some((field) => field in labels);
-  const rule = { row, asked: null, timer: 0, number: 0 };
+  const rule = { row, asked: null, timer: 0, number: 0, go: () => {} };
   const note = h("p", { class: "rule", role: "status" });
   const form = h("form", { class: "labels", "aria-label": "Labels", on: { submit, input: typed } },
     h("div", { class: "fields" }, ...Object.keys(labels).map((field) => fieldOf(field, labels[field], hasRule, () => ask(form, rule, note)))),
@@ -37,6 +37,7 @@ export function labelsOf(row, pane) {
 
   function submit(event) {
     event.preventDefault();
+    rule.go(); // nobody waits for the end of the pause
     pane.onCorrect(row, rule.asked ? rule.asked.then(() => valuesOf(form)) : valuesOf(form));
   }
 }
@@ -72,7 +73,7 @@ function valuesOf(form) {
 function ask(form, rule, note) {
   clearTimeout(rule.timer);
   const number = ++rule.number;
-  const answer = new Promise((resolve) => (rule.timer = setTimeout(resolve, PAUSE_MS))).then(async () => {
+  const answer = new Promise((resolve) => (rule.timer = setTimeout(rule.go = resolve, PAUSE_MS))).then(async () => {
     if (number !== rule.number) return rule.asked; // a later key has asked again
     if (!form.elements.quality.checkValidity()) return;
     const values = valuesOf(form);

@@ -1,7 +1,7 @@
 // The list: a virtual grid; only the visible rows are in the document.
 
-import { FIELDS, isLabelled, isUndecided, needsReview, scaleOf, sectionOf, sectionText, store, suggestionOf } from "./store.js";
-import { age, h, heats, many, number, percent, place, yesNo } from "./format.js";
+import { FIELDS, isLabelled, isUndecided, needsReview, scaleOf, sectionOf, sectionText, store, suggestionOf, unknownOf } from "./store.js";
+import { age, h, heats, hour, many, number, percent, place, when, yesNo } from "./format.js";
 import { isMine, nameOf } from "./person.js";
 import { isOutdated, states } from "./states.js";
 
@@ -19,6 +19,7 @@ let drawn = new Map(); // path or story: {element, item, top}
 export const list = {
   onOpen: () => {},
   onActive: () => {},
+  onSelect: () => {},
 
   get active() {
     return store.items[active]?.row ?? null;
@@ -117,6 +118,7 @@ function draw() {
     entry.element.setAttribute("aria-rowindex", index + 2);
     entry.element.id = `row-${index}`;
     entry.element.classList.toggle("active", index === active);
+    entry.element.classList.toggle("selected", store.selected.has(item.row?.path));
     entry.element.setAttribute("aria-selected", index === active);
     visible.set(key, entry);
   }
@@ -151,9 +153,10 @@ function indexAt(y) {
 function elementOf(item) {
   const element = item.row ? rowOf(item.row, item.isInStory) : storyOf(item.rows);
   if (item.row)
-    element.addEventListener("click", () => {
+    element.addEventListener("click", (event) => {
       list.goTo(item.row.path);
-      list.onOpen(item.row);
+      if (event.shiftKey) list.onSelect(item.row);
+      else list.onOpen(item.row);
     });
   return element;
 }
@@ -191,6 +194,7 @@ function heatCell(row) {
     : `Does not lead; heat ${heats(doubt)}, expected ${number(score.heat_expected)}`;
   return h("span", { role: "gridcell", class: `heat number${leads ? "" : " none"}`, title: label },
     h("b", { text: leads ? number(score.heat) : "–", "aria-label": label }),
+    h("small", { text: `exp. ${number(score.heat_expected)}`, "aria-hidden": true }),
     bar(doubt.heat_low, doubt.heat_high, score.heat_expected, store.scales.get(scaleOf(row)).heat));
 }
 
@@ -216,11 +220,12 @@ function bar(low, high, value, scale) {
 }
 
 function whatCell(row) {
-  const facts = [row.provider || "no provider", age(row.published_at)];
+  const facts = [row.provider || "no provider", row.published_at ? `${age(row.published_at)}, ${hour(row.published_at)}` : "no date"];
   if (row.coverage_count) facts.push(`${number(row.coverage_count)} related`);
   if (row.type && row.type !== "article") facts.push(row.type);
   const { leader } = row;
   const led = leader && `led by ${leader.title}`;
+  const unknown = unknownOf(row);
   const why = suggestionOf(row)?.reasons.join("; ");
   if (why)
     return h("span", { role: "gridcell", class: "what" },
@@ -232,7 +237,8 @@ function whatCell(row) {
   return h("span", { role: "gridcell", class: "what" },
     h("span", { class: "title", text: row.title, title: row.title }),
     h("span", { class: "facts" },
-      h("span", { text: facts.join(" · ") }),
+      h("span", { text: facts.join(" · "), title: row.published_at ? when(row.published_at) : undefined }),
+      unknown.length ? h("span", { class: "unknown-fact", text: `? ${unknown.map((text) => text.replace(" unknown to the model", "")).join(", ")}`, title: unknown.join("; ") }) : null,
       store.hasSections ? sectionTag(row) : null,
       row.topics?.length ? h("span", { class: "topics", text: row.topics.join(", ") }) : null,
       led ? h("span", { class: "led", text: led, title: `${led}${leader.provider ? ` (${leader.provider})` : ""}` }) : null));

@@ -33,12 +33,16 @@ const ORDERS = {
 const byWorth = (a, b) => ORDERS[store.isMixed && FIELDS.includes("published") ? "published" : firstOrder()](a, b);
 /** The order by what the model predicts: expected heat, else quality, else the probability of publication. */
 const firstOrder = () => ["heat", "quality", "published"].find((field) => FIELDS.includes(field));
+/** What the model does not know of a record: its provider, topics or section. */
+export const unknownOf = (row) => (row.score?.warnings ?? []).filter((text) => /^(provider|topic|section) unknown/.test(text));
+
 const rankOf = (row) => suggestionOf(row)?.rank ?? Infinity;
 const IN_POINTS = ["heat", "quality"]; // orders that cannot be used across sections with different scales
 const STATES = {
   todo: (row) => !isDone(row),
   done: (row) => isDone(row),
   doubt: (row) => needsReview(row),
+  unknown: (row) => unknownOf(row).length > 0,
   open: (row) => row.score && !isLabelled(row),
   labelled: (row) => isLabelled(row),
   corrected: (row) => Boolean(row.corrected?.length),
@@ -76,6 +80,7 @@ export const store = {
   rows: new Map(), // by path
   filter: { text: "", state: "todo", section: "", topic: "", provider: "" },
   order: "heat", // as chosen
+  selected: new Set(), // paths
   suggested: new Map(), // by path: rank and reasons of the labels to give next
   isMixed: false, // whether the rows shown have different scales of quality and heat
   hasSections: false, // whether there is more than one section
