@@ -28,7 +28,19 @@ ROOMS = {
 @pytest.mark.parametrize(
     "target",
     [
-        *("venv", "browser", "test", "lint", "types", "layers", "docs", "notebooks", "screenshots", "check"),
+        *(
+            "venv",
+            "browser",
+            "test",
+            "lint",
+            "types",
+            "layers",
+            "docs",
+            "site",
+            "notebooks",
+            "screenshots",
+            "check",
+        ),
         *("demo", "build", "smoke", "clean", "test-clone", "test-system-python", "test-postgres", "postgres"),
     ],
 )
@@ -44,7 +56,14 @@ def test_check_is_everything_and_the_quickest_first() -> None:
     rule = re.search(r"^check: ([^#]*).*\n\t(.*)\n\n", MAKEFILE, re.MULTILINE)
     assert checks is not None
     assert rule is not None
-    assert set(checks[1].split()) == {"types", "smoke", "test-clone", "test-system-python", "test-postgres"}
+    assert set(checks[1].split()) == {
+        "types",
+        "site",
+        "smoke",
+        "test-clone",
+        "test-system-python",
+        "test-postgres",
+    }
     assert {"lint", "layers"} < set(rule[1].split())
     assert rule[2].endswith(" test $(CHECKS)")
 
