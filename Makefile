@@ -20,7 +20,7 @@ SECONDS ?= 300
 # Processes of the tests; each collects all of them.
 JOBS ?= 2
 # What is checked beside the tests, which wait for others a quarter of their time.
-CHECKS := types test-clone test-postgres smoke
+CHECKS := types site test-clone test-postgres smoke
 # Every test but those that repeat at length what others check in brief.
 BRIEF := -m 'not exhaustive'
 # What the fast loop tests.
@@ -38,7 +38,7 @@ PLACED := tests/contract/test_house.py tests/contract/test_readme.py tests/contr
 ARCHIVES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv browser test test-all test-fast coverage test-lowest test-system-python test-clone test-postgres postgres fuzz lock lint types layers docs notebooks screenshots check check-all demo benchmark benchmark-accuracy benchmark-related benchmark-twins benchmark-service soak build smoke clean mutants
+.PHONY: help venv browser test test-all test-fast coverage test-lowest test-system-python test-clone test-postgres postgres fuzz lock lint types layers docs site notebooks screenshots check check-all demo benchmark benchmark-accuracy benchmark-related benchmark-twins benchmark-service soak build smoke clean mutants
 
 help:  ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -121,11 +121,15 @@ types: $(READY)  ## Check the types
 layers: $(READY)  ## Check that imports only point down
 	$(BIN)/lint-imports
 
-docs: $(READY)  ## Write the commands' help, the Python API, the shipped model's metrics and the architecture into the docs
+docs: $(READY)  ## Write the commands' help, the Python API, metrics and the architecture into the docs, and build their site
 	$(BIN)/python docs/write_cli.py
 	$(BIN)/python docs/write_api.py
 	$(BIN)/python docs/write_figures.py
 	$(BIN)/python docs/write_architecture.py
+	$(MAKE) --no-print-directory site
+
+site: $(READY)  ## Build the site of the docs into build/site; every link has to lead somewhere
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 notebooks: $(READY)  ## Run the notebooks of the docs and store their outputs
 	$(BIN)/python -m docs.write_notebooks
@@ -179,9 +183,11 @@ benchmark-service: $(READY)  ## Measure the service: make benchmark-service ARCH
 soak: $(READY)  ## Load the service while its model is swapped, then while its store comes and goes
 	$(BIN)/python experiments/soak.py
 
-build: $(READY)  ## Build the wheel into dist/
+build: $(READY) $(UV)  ## Build the wheel and the source archive into dist/, and check both
 	rm -rf dist
-	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+	$(UV) build --quiet --python $(BIN)/python --out-dir dist
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/python docs/check_distribution.py dist
 
 smoke: build $(UV)  ## Install the wheel without extras and with all, check the size, and score with it
 	tests/smoke.sh "$(PYTHON)" $(UV) dist/news_scoring-*.whl

@@ -1,4 +1,4 @@
-"""Write the figures of the model that ships into README.md and its card, from the model itself."""
+"""Write the figures of the model that ships, from the model itself, into the pages that show them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scoring.features.table import build_table
 from scoring.records.synthetic.generate import sample_documents
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = (ROOT / "README.md", ROOT / "models" / "MODEL_CARD.md")
+PAGES = (ROOT / "README.md", ROOT / "docs" / "figures.md", ROOT / "models" / "MODEL_CARD.md")
 SHOWN = (
     "quality_mae",
     "quality_r2",
@@ -26,6 +26,13 @@ SHOWN = (
     "heat_within_5",
     "published_precision",
     "published_recall",
+    "published_f1",
+)
+HEADLINES = (
+    "quality_mae",
+    "quality_interval_coverage",
+    "lead_accuracy",
+    "heat_within_5",
     "published_f1",
 )
 BASELINES = ("plain LightGBM", "provider median", "global median")
@@ -43,6 +50,18 @@ def figures(saved: SavedModel) -> Iterator[str]:
         others = " | ".join(_number(training.baselines[baseline].get(name)) for baseline in BASELINES)
         interval = f"{_number(figure.low)} to {_number(figure.high)}"
         yield f"| `{name}` | {_number(figure.value)} | {interval} | {others} | {MEANINGS[name]} |"
+
+
+def headlines(saved: SavedModel) -> Iterator[str]:
+    """Five of the figures, beside those of the best baseline, LightGBM."""
+    training = saved.manifest.training
+    yield f"| metric | scoring | 95 % interval | {BASELINES[0]} | meaning |"
+    yield "|---|--:|--:|--:|---|"
+    for name in HEADLINES:
+        figure = training.metrics[name]
+        interval = f"{_number(figure.low)} to {_number(figure.high)}"
+        other = _number(training.baselines[BASELINES[0]].get(name))
+        yield f"| `{name}` | {_number(figure.value)} | {interval} | {other} | {MEANINGS[name]} |"
 
 
 def data(saved: SavedModel) -> Iterator[str]:
@@ -84,7 +103,7 @@ def foreign(saved: SavedModel) -> Iterator[str]:
     yield "(`scoring evaluate later --no-track`)."
 
 
-WRITERS = {"figures": figures, "data": data, "columns": columns, "foreign": foreign}
+WRITERS = {"headlines": headlines, "figures": figures, "data": data, "columns": columns, "foreign": foreign}
 
 
 def fill(page: str, saved: SavedModel) -> str:

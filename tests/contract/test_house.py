@@ -28,7 +28,7 @@ ROOMS = {
 @pytest.mark.parametrize(
     "target",
     [
-        *("venv", "browser", "test", "test-all", "lint", "types", "layers", "docs", "notebooks"),
+        *("venv", "browser", "test", "test-all", "lint", "types", "layers", "docs", "site", "notebooks"),
         *("screenshots", "check", "check-all"),
         *("demo", "build", "smoke", "clean", "test-clone", "test-system-python", "test-postgres", "postgres"),
     ],
@@ -45,7 +45,7 @@ def test_check_is_everything_and_the_quickest_first() -> None:
     rule = re.search(r"^check: ([^#]*).*\n\t(.*)\n\n", MAKEFILE, re.MULTILINE)
     assert checks is not None
     assert rule is not None
-    assert set(checks[1].split()) == {"types", "smoke", "test-clone", "test-postgres"}
+    assert set(checks[1].split()) == {"types", "site", "smoke", "test-clone", "test-postgres"}
     assert {"lint", "layers"} < set(rule[1].split())
     assert rule[2].endswith(" test $(CHECKS)")
     longer = re.search(r"^check-all: check .*\n\t(.*)\n", MAKEFILE, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""README.md and the model card agree with the code: commands, options, settings, metrics."""
+"""The README, the guides and the model card agree with the code: commands, options, settings, metrics."""
 
 from __future__ import annotations
 
@@ -22,8 +22,12 @@ from scoring.settings import setting_names
 from scoring.workflows.train import TrainOutcome
 
 ROOT = Path(__file__).resolve().parents[2]
-README = (ROOT / "README.md").read_text("utf-8")
+GUIDES = ("install", "tutorial", "commands", "session", "speed", "mlflow", "figures")
+FILES = (ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in GUIDES))
+PAGES = {file.name: file.read_text("utf-8") for file in FILES}
+README = PAGES["README.md"]
 CARD = (ROOT / "models" / "MODEL_CARD.md").read_text("utf-8")
+MAX_README_LINES = 150
 
 
 def commands_below(group: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
@@ -39,6 +43,10 @@ OPTIONS = {
     for name, command in COMMANDS.items()
 }
 OTHER_PROGRAMS = {"make", "pip", "mlflow", "curl", "export", "dask"}
+OF_OTHER_PROGRAMS = {
+    *("--host", "--model-uri", "--env-manager"),
+    *("--input-path", "--output-path", "--content-type"),
+}
 NOT_RUN = {
     "train": "takes half a minute; a small model that other tests share stands where it would save its own",
     "backtest": "trains for each month; tests/workflows/test_backtest.py runs it",
@@ -82,8 +90,8 @@ def parted(words: list[str]) -> tuple[str, list[str]]:
     return name, words[len(name.split()) :]
 
 
-SESSION = README.partition("### From two configurations")[2].partition("\n### ")[0]
-EXAMPLES = list(examples(README))
+SESSION = PAGES["session.md"]
+EXAMPLES = [example for page in PAGES.values() for example in examples(page)]
 OWN = [example for example in EXAMPLES + list(examples(CARD)) if example.words[0] == "scoring"]
 
 
@@ -112,10 +120,10 @@ def test_a_command_that_does_not_parse_is_found() -> None:
         COMMANDS["score"].make_context("score", ["inbox", "--no-such"])
 
 
-@pytest.mark.parametrize("page", [README, CARD], ids=["README.md", "MODEL_CARD.md"])
+@pytest.mark.parametrize("page", [*PAGES.values(), CARD], ids=[*PAGES, "MODEL_CARD.md"])
 def test_options_in_the_text_exist(page: str) -> None:
     text = re.sub(r"^\$ (mlflow|pip|curl|dask) .*$|<!--.*?-->", "", page, flags=re.MULTILINE)
-    mentioned = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text)) - {"--host"}
+    mentioned = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text)) - OF_OTHER_PROGRAMS
     assert mentioned <= set().union(*OPTIONS.values())
 
 
@@ -151,20 +159,26 @@ def test_changelog_says_why_each_dependency_is_there() -> None:
     assert reasons == needed
 
 
+def test_readme_is_short() -> None:
+    assert len(README.splitlines()) <= MAX_README_LINES
+    assert README.count("![") == 1
+
+
 def test_links_lead_somewhere() -> None:
-    for page, folder in ((README, ROOT), (CARD, ROOT / "models")):
-        links = re.findall(r"\]\(([^)#]+)\)", page)
-        assert links
-        assert [link for link in links if not (folder / link).exists()] == []
+    pages = [*FILES, ROOT / "models" / "MODEL_CARD.md"]
+    assert README.count("](docs/") > 10
+    for page in pages:
+        links = [link for link in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8")) if "://" not in link]
+        assert [link for link in links if not (page.parent / link).exists()] == []
 
 
 def test_settings_are_all_there() -> None:
-    section = README.partition("## Settings")[2].partition("\n## ")[0]
-    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == setting_names()
+    page = (ROOT / "docs" / "settings.md").read_text("utf-8")
+    assert re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE) == setting_names()
 
 
 def test_exit_codes_are_those_of_the_reference() -> None:
-    codes = re.findall(r"^\| \d+ \|.*$", README, re.MULTILINE)
+    codes = re.findall(r"^\| \d+ \|.*$", PAGES["commands.md"], re.MULTILINE)
     assert codes == re.findall(r"^\| \d+ \|.*$", (ROOT / "docs" / "cli.md").read_text("utf-8"), re.MULTILINE)
     assert len(codes) == 8
 
@@ -172,7 +186,7 @@ def test_exit_codes_are_those_of_the_reference() -> None:
 def test_figures_are_those_of_the_model_that_ships() -> None:
     tools = runpy.run_path(str(ROOT / "docs" / "write_figures.py"))
     saved = load_model(ROOT / "models" / "default")
-    for page in (README, CARD):
+    for page in (README, PAGES["figures.md"], CARD):
         assert tools["BLOCK"].search(page)
         assert page == tools["fill"](page, saved), "run `python docs/write_figures.py`"
 
@@ -194,11 +208,10 @@ def test_words_about_gain_are_true() -> None:
     }
 
 
-def test_examples_run_in_order(training: TrainOutcome, tmp_path: Path) -> None:
-    shutil.copytree(training.model, tmp_path / "model")
+def run_in_order(page: str) -> set[str]:
+    """Run the examples of a page word by word in the working folder; the commands that ran."""
     ran = set()
-    # The session of trainings has a test of its own: tests/integration/test_session.py.
-    for _, (program, *words), stdin, shown in examples(README.replace(SESSION, "")):
+    for _, (program, *words), stdin, shown in examples(page):
         if program != "scoring" or (name := parted(words)[0]) in NOT_RUN:
             continue
         done = CliRunner().invoke(app, words, input=stdin, prog_name="scoring")
@@ -214,4 +227,39 @@ def test_examples_run_in_order(training: TrainOutcome, tmp_path: Path) -> None:
             )
             assert is_as_shown(done.output, expected), f"{words}: {done.output}"
         ran.add(name)
+    return ran
+
+
+def test_examples_run_in_order(training: TrainOutcome, tmp_path: Path) -> None:
+    shutil.copytree(training.model, tmp_path / "model")
+    # The session of trainings has a test of its own: tests/integration/test_session.py.
+    ran = run_in_order("\n".join(PAGES[name] for name in ("commands.md", "speed.md", "figures.md")))
     assert ran == COMMANDS.keys() - NOT_RUN.keys()
+
+
+def test_tutorial_is_followed_in_an_empty_folder(training: TrainOutcome, tmp_path: Path) -> None:
+    shutil.copytree(training.model, tmp_path / "model")
+    ran = run_in_order(PAGES["tutorial.md"])
+    assert ran == {"sample", "init", "validate", "score", "explain", "policy", "restore"}
+
+
+def test_readme_is_followed_with_an_archive(training: TrainOutcome, tmp_path: Path) -> None:
+    shutil.copytree(training.model, tmp_path / "model")
+    for words in (
+        ["sample", "news", "--records", "30"],
+        ["sample", "inbox", "--records", "3", "--unlabelled"],
+    ):
+        assert CliRunner().invoke(app, words).exit_code == 0
+    assert run_in_order(README) == {"init", "score"}
+
+
+def test_terms_are_defined_once_and_linked() -> None:
+    glossary, _, _ = (ROOT / "docs" / "concepts.md").read_text("utf-8").partition("## What the numbers mean")
+    terms = re.findall(r"^### ([a-z ]+)$", glossary, re.MULTILINE)
+    assert len(terms) == len(set(terms)) > 20
+    anchors = {term.replace(" ", "-") for term in terms}
+    pages = [page.read_text("utf-8") for page in (ROOT / "docs").glob("*.md")]
+    linked = {anchor for page in pages for anchor in re.findall(r"\]\(concepts\.md#([\w-]+)\)", page)}
+    assert set(re.findall(r"\]\(#([\w-]+)\)", glossary)) <= anchors
+    assert linked <= anchors
+    assert {"record", "quality", "heat", "lead", "story"} <= linked

@@ -1,4 +1,4 @@
-"""The README's session of two configurations: train, compare, promote, roll back."""
+"""The session of docs/session.md, of two configurations: train, compare, promote, roll back."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RUN = re.compile(r"\b[0-9a-f]{7}\b")
 
 
 @pytest.mark.exhaustive
-def test_the_session_of_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_session_of_the_guide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCORING_THREADS", "1")
     shutil.copytree(ROOT / "experiments", tmp_path / "experiments")
     for config in (tmp_path / "experiments").glob("*.yaml"):
