@@ -258,6 +258,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.exhaustive
 def test_workers_that_all_fail_again_and_again_end_the_service(tmp_path: Path) -> None:
     (tmp_path / "supervised.py").write_text(SUPERVISED)
     command = [sys.executable, "supervised.py", "nowhere"]

@@ -223,6 +223,7 @@ def test_outputs_are_written_to_a_url(
     assert contents(out)
 
 
+@pytest.mark.exhaustive
 def test_a_model_is_trained_from_a_url_to_a_url(
     training: TrainOutcome, archive: Path, bucket: str, tmp_path: Path
 ) -> None:

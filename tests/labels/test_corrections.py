@@ -178,7 +178,7 @@ def home(template: Path, settings: Settings) -> Settings:
     return settings
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_training_on_corrections_is_made_again_with_them(
     news: Path, documents: list[Document], home: Settings, ledger: Path, correct: Correct, tmp_path: Path
 ) -> None:

@@ -362,7 +362,7 @@ def test_the_journal_of_a_run_is_taken_by_what_makes_it_again(
     assert reproduce(str(trained.run_id), settings=home, on_fault=stop).is_same
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_retraining_does_not_learn_what_the_champion_has_written(
     news: Path, home: Settings, tmp_path: Path
 ) -> None:

@@ -132,15 +132,15 @@ def test_a_run_that_breaks_off_is_not_left_running(
 @pytest.mark.parametrize(
     "step",
     [
-        "mlflow.MlflowClient.log_inputs",
+        pytest.param("mlflow.MlflowClient.log_inputs", marks=pytest.mark.exhaustive),
         "mlflow.MlflowClient.log_batch",
-        "mlflow.MlflowClient.create_logged_model",
-        "mlflow.MlflowClient.log_outputs",
+        pytest.param("mlflow.MlflowClient.create_logged_model", marks=pytest.mark.exhaustive),
+        pytest.param("mlflow.MlflowClient.log_outputs", marks=pytest.mark.exhaustive),
         "mlflow.pyfunc.save_model",
         "mlflow.MlflowClient.log_model_artifacts",
-        "mlflow.MlflowClient.finalize_logged_model",
+        pytest.param("mlflow.MlflowClient.finalize_logged_model", marks=pytest.mark.exhaustive),
         "scoring.tracking.upload.log_metrics",
-        "mlflow.MlflowClient.log_artifacts",
+        pytest.param("mlflow.MlflowClient.log_artifacts", marks=pytest.mark.exhaustive),
         "scoring.tracking.upload.register_version",
     ],
 )
@@ -201,7 +201,10 @@ log_evaluation(Store(f"sqlite:///{home}/mlflow.db", home), EvaluationRun(
 """
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, "KILLED"), (signal.SIGKILL, "RUNNING")])
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [pytest.param(signal.SIGTERM, "KILLED", marks=pytest.mark.exhaustive), (signal.SIGKILL, "RUNNING")],
+)
 def test_a_process_that_dies_leaves_a_run_that_can_be_completed(
     store: Store, number: signal.Signals, status: str
 ) -> None:

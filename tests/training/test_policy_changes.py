@@ -173,7 +173,7 @@ def quality_error(training: TrainingSet, later: TrainingSet, config: TrainConfig
     return float(np.abs(np.round(model.estimate(later.table)[0]) - later.labels.quality).mean())
 
 
-@pytest.mark.parametrize("n_since", [300, 60])
+@pytest.mark.parametrize("n_since", [pytest.param(300, marks=pytest.mark.exhaustive), 60])
 def test_earlier_records_teach_what_did_not_change(n_since: int) -> None:
     documents = labelled(POINTS, 900, 700 - n_since)
     training, later = training_set_of(documents[:700]), training_set_of(documents[700:])

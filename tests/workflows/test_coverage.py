@@ -106,6 +106,7 @@ def test_an_evaluation_says_so(unlisted: Path, deriving: Settings, tmp_path: Pat
     assert "coverage of 240 records is derived from the archive, an estimate" in report
 
 
+@pytest.mark.exhaustive
 def test_an_archive_with_lists_trains_as_before(deriving: Settings, tmp_path: Path) -> None:
     write_sample(tmp_path / "listed", n_records=240, seed=4)
     model = trained(tmp_path / "listed", deriving, tmp_path / "first")

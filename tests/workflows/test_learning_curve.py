@@ -53,6 +53,7 @@ def message(result: Result) -> str:
     return " ".join(result.stderr.replace("│", " ").split())
 
 
+@pytest.mark.exhaustive
 def test_command_prints_a_row_for_each_section_and_number(
     two_sections: Path, config: Path, tmp_path: Path
 ) -> None:

@@ -77,6 +77,7 @@ def test_a_better_model_takes_over_and_the_next_has_nothing_new(
     assert count(settings) == 4
 
 
+@pytest.mark.exhaustive
 def test_what_was_rolled_back_does_not_return_by_itself(registry: Registry, news: Path, later: str) -> None:
     settings, paths = registry.settings, [str(news), later]
     assert run(paths, settings).version == SECOND
