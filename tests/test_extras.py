@@ -39,12 +39,12 @@ CASES = {
     "dask": ("score", "archive", "--model", "shipped", "--dask", "local", "--output", "scores"),
     "tune": ("tune", "archive", "--no-track"),
     "ui": ("ui",),
+    "feeds": ("validate", "feed.xml"),
     "frames": ("-c", "import scoring; scoring.extract_features({'title': 'Rain'})"),
     "sklearn": ("-c", "import scoring.sklearn"),
 }
 """For each extra a run that needs it."""
 FAULTS = {
-    "feeds": ("validate", "feed.xml"),
     "remote": ("validate", "memory://archive"),
 }
 HELPS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
@@ -133,12 +133,6 @@ def test_an_absent_extra_is_one_line_with_the_command(results: dict[str, Done], 
     else:
         assert (done.code, done.stderr.splitlines()[-1]) == (2, f"error: {message}")
         assert "Traceback" not in done.stderr
-
-
-def test_without_feedparser_a_feed_is_a_fault(results: dict[str, Done]) -> None:
-    assert results["feeds"].code == 1
-    expected = "feed.xml: got a feed, expected the package feedparser: pip install 'news-scoring[feeds]'\n"
-    assert results["feeds"].stderr == expected
 
 
 def test_without_fsspec_an_address_is_refused(results: dict[str, Done]) -> None:

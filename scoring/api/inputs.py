@@ -14,7 +14,7 @@ from scoring.records.corpus import read_documents
 from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.field_maps.lookup import FieldMaps
 from scoring.records.files import STDIN, OnFault
-from scoring.records.frame_rows import check_kind, is_frame, row_of, rows_of, warn_of_columns
+from scoring.records.frame_rows import check_kind, is_frame, row_of, stream_of
 from scoring.records.record import Document
 from scoring.records.row_stream import Row, RowStream, decode_item
 from scoring.storage.urls import name_of
@@ -108,8 +108,7 @@ def _read(
     records: Any, on_fault: OnFault, model_map: FieldMap | None, given: FieldMap | None
 ) -> Iterator[Document]:
     if is_frame(records):
-        warn_of_columns(records, given or model_map)
-        for item in RowStream(rows_of(records)).read_documents(given or model_map):
+        for item in stream_of(records).read_documents(given or model_map):
             if isinstance(item, RecordError):
                 on_fault(item)
             else:
@@ -164,8 +163,7 @@ def source_of(records: Any) -> tuple[list[str], RowStream | None]:
         If the records are of other types, or paths and others are mixed.
     """
     if is_frame(records):
-        warn_of_columns(records, None)
-        return [STDIN], RowStream(rows_of(records))
+        return [STDIN], stream_of(records)
     check_kind(records)
     if isinstance(records, str | os.PathLike):
         return [name_of(records)], None

@@ -16,12 +16,15 @@ from scoring.model.targets import TARGETS, Targets
 from scoring.records.field_maps.field_map import FieldMap
 from scoring.storage.atomic_folder import replace_folder
 from scoring.storage.regular_files import open_regular, read_regular
-from scoring.storage.remote import list_files, write_remote
+from scoring.storage.remote import is_remote_file, list_files, remove_remote, write_remote
 from scoring.storage.remote_copies import copy_files, refresh
 from scoring.storage.urls import name_of, url_of
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
+STAGED = ".replacement"
+"""Folder of the parts that replace those of a model at a URL, until they are in place."""
+
 MAX_FILE_BYTES = 256 * 2**20
 PARTS = (
     *("quality", "spread", "lead", "heat", "published", "settled_lead", "growth"),
@@ -112,7 +115,9 @@ def interface_of(folder: Path) -> ModelInterface:
     return msgspec.json.decode((folder / MANIFEST).read_bytes(), type=_InterfaceEnvelope).manifest
 
 
-def checked(place: str, read: Callable[[str], bytes]) -> ModelFiles:
+def checked(
+    place: str, read: Callable[[str], bytes], read_part: Callable[[str, str], bytes] | None = None
+) -> ModelFiles:
     """Read files and verify their format and hashes.
 
     Parameters
@@ -121,6 +126,8 @@ def checked(place: str, read: Callable[[str], bytes]) -> ModelFiles:
         Path of the folder or zip, for messages.
     read : callable
         Returns the content of a file by name; called for the manifest first.
+    read_part : callable, optional
+        Returns the content of a part by its name and hash; default: `read`.
 
     Raises
     ------
@@ -134,7 +141,7 @@ def checked(place: str, read: Callable[[str], bytes]) -> ModelFiles:
     if sorted(hashes) != sorted(FILES[1:]):
         raise ModelError(f"{path}: files: got {sorted(hashes)}, expected one of each part")
     for name in FILES[1:]:
-        contents[name] = read(name)
+        contents[name] = read_part(name, hashes[name]) if read_part else read(name)
         if hashlib.sha256(contents[name]).hexdigest() != hashes[name]:
             raise ModelError(
                 f"{place}/{name}: got other bytes than the manifest names, expected the saved model's"
@@ -198,7 +205,16 @@ def _read_remote(url: str) -> ModelFiles:
         (file for name, file in names.items() if file.url == f"{top}/{name}" and name in FILES),
         max_bytes=MAX_FILE_BYTES,
     )
-    return checked(top, lambda name: _read_listed(f"{top}/{name}"))
+
+    def read_part(name: str, digest: str) -> bytes:
+        """The part, or the staged one if the part is still that of the replaced model."""
+        data = _read_listed(f"{top}/{name}")
+        staged = f"{top}/{_staged(digest)}"
+        if hashlib.sha256(data).hexdigest() == digest or not is_remote_file(staged):
+            return data
+        return read_file(Path(staged))
+
+    return checked(top, lambda name: _read_listed(f"{top}/{name}"), read_part)
 
 
 def read_file(path: Path) -> bytes:
@@ -224,8 +240,10 @@ def write_files(
 ) -> None:
     """Write a model folder, or replace an existing one atomically.
 
-    At a URL the files are replaced one by one, the manifest last, without a lock: a reader in the meantime
-    gets an error, since the hashes do not match the manifest, and never a mixture of two models.
+    At a URL there is no lock, and files are replaced one by one. The parts of a model that replaces another
+    one are first stored in a folder beside them, by their hashes, where readers look for parts that are not
+    those of the manifest. So at each point the old model or the new one is read, also if the write is
+    interrupted.
 
     Parameters
     ----------
@@ -255,6 +273,9 @@ def write_files(
 
 
 def _write_remote(url: str, contents: Mapping[str, bytes]) -> None:
+    if is_remote_file(f"{url}/{MANIFEST}"):
+        _replace_remote(url, contents)
+        return
     for number, name in enumerate(sorted(contents, key=lambda name: (name == MANIFEST, name))):
         try:
             write_remote(f"{url}/{name}", contents[name])
@@ -264,6 +285,24 @@ def _write_remote(url: str, contents: Mapping[str, bytes]) -> None:
             raise ModelError(
                 f"{error}; the model at {url} is incomplete and cannot be used: write it again"
             ) from error
+
+
+def _replace_remote(url: str, contents: Mapping[str, bytes]) -> None:
+    """Replace a model: its parts by their hashes, the manifest, then the parts by their names."""
+    parts = {name: data for name, data in contents.items() if name != MANIFEST}
+    staged = {f"{url}/{_staged(digest)}": parts[name] for name, digest in hashes_of(parts).items()}
+    for place, data in staged.items():
+        write_remote(place, data)
+    write_remote(f"{url}/{MANIFEST}", contents[MANIFEST])
+    for name, data in parts.items():
+        write_remote(f"{url}/{name}", data)
+    for place in staged:
+        remove_remote(place)
+
+
+def _staged(digest: str) -> str:
+    """Name of a part that is being written, in the folder of its model."""
+    return f"{STAGED}/{digest}.txt"
 
 
 def decoded(path: str, data: bytes, kind: type[Any]) -> Any:

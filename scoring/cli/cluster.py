@@ -32,6 +32,8 @@ def cluster_options(dask: str | None, partition_mb: int | None) -> ClusterOption
         if partition_mb is not None:
             raise typer.BadParameter("--partition-mb requires --dask")
         return None
+    if dask.startswith("-"):
+        raise typer.BadParameter(f"--dask: got {dask!r}, expected the address of a scheduler, or local")
     from scoring.workflows.cluster import PARTITION_MB, ClusterOptions
 
     return ClusterOptions(dask, partition_mb or PARTITION_MB)

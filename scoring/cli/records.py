@@ -144,6 +144,10 @@ def validate(
     terminal.out(annotation("notice", summary) if terminal.has_annotations else summary)
 
 
+_OTHER_TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".md", ".xlsx", ".feather", ".arrow")
+"""Extensions of tables that are not Parquet."""
+
+
 def features(
     terminal: Terminal,
     paths: Annotated[
@@ -181,6 +185,10 @@ def features(
     if not paths or output is None:
         raise typer.BadParameter("expected PATH... with --output FILE.parquet, or --catalogue")
     dask_cluster = cluster.cluster_options(dask, partition_mb)
+    if dask_cluster is None and (kind := Path(output).suffix.lower()) in _OTHER_TABLES:
+        raise typer.BadParameter(
+            f"--output: got {output!r}, expected FILE.parquet: the table is Parquet, not {kind[1:]}"
+        )
     if dask_cluster is not None:
         if model is not None or section is not None:
             raise typer.BadParameter("--model and --section do not go with --dask: it takes the first topic")

@@ -106,6 +106,11 @@ def report_summary(
             f"{settings.journal}: no such journal, so all existing labels count as given by people and are "
             "left alone (--journal FILE names another)"
         )
+    if counts.n_entered and not counts.n_written:
+        note(
+            f"{settings.journal}: only the journal changed: it lists labels given by people; commit it, if "
+            "it is in the repository"
+        )
     if counts.n_written and not dry_run:
         journal_option = [] if journal is None else ["--journal", str(journal)]
         command = shlex.join(["scoring", "restore", "--write-id", writer.write_id, *journal_option, *paths])

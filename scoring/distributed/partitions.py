@@ -115,9 +115,7 @@ def number_lines(
     list of Partition
         The same partitions, with the lines before each piece.
     """
-    followed = [
-        piece for partition in partitions for piece in partition.pieces if not piece.is_last and piece.stop
-    ]
+    followed = [piece for partition in partitions for piece in partition.pieces if not piece.is_last]
     n_lines = dict(zip(map(_range_of, followed), count(followed), strict=True))
     url, n_before = "", 0
     numbered = []

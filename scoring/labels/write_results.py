@@ -44,13 +44,14 @@ class WrittenFile(NamedTuple):
 
 @dataclass(slots=True)
 class WriteCounts:
-    """Running counts of a write: files and labels."""
+    """Running counts of a write: files and labels, and entries in the journal."""
 
     n_files: int = 0
     n_written: int = 0
     n_refused: int = 0
     n_faults: int = 0
     n_unusable: int = 0
+    n_entered: int = 0
     labels: Counter[str] = field(default_factory=Counter)
 
     def add(self, written: WrittenFile) -> None:

@@ -201,6 +201,7 @@ class LabelWriter:
         by_people = [given for _, plan in plans for given in self._given_by_people(plan)]
         entries += [self._given_entry(given, len(planned) + n, at) for n, given in enumerate(by_people)]
         writer.append(entries, field_maps=self._named_maps)
+        self.counts.n_entered += len(entries)
         written = self._replace_each(planned)
         if entries:
             failed = tuple(item for item, result in enumerate(written) if result is None or result.fault)

@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from scoring.errors import Fault, RecordError
-from scoring.extras import install_command
+from scoring.extras import naming_extras
 from scoring.records.addresses import host_of
 from scoring.records.feed_detection import JSON_NAME, MAX_FEED_BYTES, begins_xml, is_json_feed
 from scoring.records.html_text import text_of
@@ -71,11 +71,8 @@ def read_entries(data: bytes, path: str) -> Iterator[tuple[int, bytes | RecordEr
 
 
 def _xml_records(data: bytes, path: str) -> list[_Read]:
-    try:
-        import feedparser  # an extra
-    except ModuleNotFoundError:
-        expected = f"the package feedparser: {install_command('feeds')}"
-        raise RecordError(Fault(path, 0, "", "a feed", expected)) from None
+    with naming_extras("feeds"):
+        import feedparser
     data = _without_halves(data, path)
     feed = feedparser.parse(io.BytesIO(data))  # of text it would take an address, and fetch it
     problem = feed.get("bozo_exception") if feed.get("bozo") else None

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,7 +12,6 @@ from scoring.records.decode import NO_NAME
 from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.record import Document
 from scoring.records.row_stream import Row, RowStream
-from scoring.records.unread_columns import unread_columns
 
 if TYPE_CHECKING:
     import narwhals as nw
@@ -113,17 +110,7 @@ def read_frame(frame: object, field_map: FieldMap | None = None) -> FrameRows:
     >>> rows.documents[0].record.topics, len(rows.read)
     (('Weather',), 2)
     """
-    warn_of_columns(frame, field_map)
-    return FrameRows(_opened(frame), list(RowStream(rows_of(frame)).read_documents(field_map)))
-
-
-def warn_of_columns(frame: object, field_map: FieldMap | None) -> None:
-    """Warn of columns that no field uses, if one looks like a misspelt field; else log them."""
-    message, is_suspicious = unread_columns(list(map(str, _opened(frame).columns)), field_map)
-    if is_suspicious:
-        warnings.warn(message, stacklevel=5)
-    elif message:
-        logging.getLogger("scoring").info(message)
+    return FrameRows(_opened(frame), list(stream_of(frame).read_documents(field_map)))
 
 
 def _opened(frame: object) -> nw.DataFrame[Any]:
@@ -133,6 +120,17 @@ def _opened(frame: object) -> nw.DataFrame[Any]:
         return nw.from_native(frame, eager_only=True)
     except nw.exceptions.DuplicateError:
         raise RecordError(Fault("frame", 0, "", "columns of the same name", "one of each name")) from None
+
+
+def stream_of(frame: object) -> RowStream:
+    """Rows of a frame as a stream, which names the columns that no field uses when it is read.
+
+    Raises
+    ------
+    RecordError
+        If two columns have the same name.
+    """
+    return RowStream(rows_of(frame), columns=list(map(str, _opened(frame).columns)))
 
 
 def rows_of(frame: object) -> Iterator[Row]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import logging
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
 
 import msgspec
@@ -12,6 +14,9 @@ from scoring.records.decode import NO_NAME
 from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.record import Document
 from scoring.records.rows import decode_row
+from scoring.records.unread_columns import unread_columns
+
+_LOG = logging.getLogger(__name__)
 
 Row = tuple[dict[str, object], str, int]
 """Fields of a record that are not missing, its path (``-`` if it has none), and its number, from 1."""
@@ -41,14 +46,25 @@ class RowStream(BytesIO):
     ----------
     rows : iterable of tuple or Document
         Rows from :func:`scoring.records.frame_rows.rows_of`, or documents that were already read.
+    columns : sequence of str
+        Columns of the frame of the rows; none for mappings and documents.
     """
 
-    def __init__(self, rows: Iterable[Row | Document]) -> None:
+    def __init__(self, rows: Iterable[Row | Document], columns: Sequence[str] = ()) -> None:
         super().__init__()
         self._rows = list(rows)
+        self._columns = columns
 
     def read_documents(self, field_map: FieldMap | None) -> Iterator[Document | RecordError]:
-        """Yield the document of each row, or the error of an unusable row, in order."""
+        """Yield the document of each row, or the error of an unusable row, in order.
+
+        A column that no field uses and that looks like a misspelt field is a warning; others are logged.
+        """
+        message, is_suspicious = unread_columns(self._columns, field_map)
+        if is_suspicious:
+            warnings.warn(message, stacklevel=4)
+        elif message:
+            _LOG.info(message)
         for row in self._rows:
             if isinstance(row, Document):
                 yield row

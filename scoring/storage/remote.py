@@ -247,6 +247,19 @@ def write_remote(url: str, data: bytes) -> None:
         fs.pipe_file(path, data)
 
 
+def remove_remote(url: str) -> None:
+    """Remove a file.
+
+    Raises
+    ------
+    ScoringError
+        If it cannot be removed.
+    """
+    fs, path = require_writable(url)
+    with one_line_errors(url):
+        fs.rm_file(path)
+
+
 def put_remote(file: Path, url: str) -> None:
     """Put a local file into a store, in parts if it is large; readers see the old content or the new.
 

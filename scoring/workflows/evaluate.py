@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -67,7 +67,7 @@ class EvaluateOutcome(WithEvaluation):
     n_own_labels: int
     evaluation: Evaluation
     rows: tuple[int, ...] = ()
-    index: Any = None
+    index: Any = field(default=None, compare=False)
 
     def predictions(self) -> pd.DataFrame:
         """Return the labels and predictions, one record per row, with the index of a pandas frame."""

@@ -96,9 +96,9 @@ def test_the_index_of_pandas_is_kept(rows: list[dict[str, Any]], model: scoring.
 def test_columns_are_numbers_and_truths(rows: list[dict[str, Any]], model: scoring.Model) -> None:
     whole = model.score(pd.DataFrame(rows).drop(index=2))
     assert {name: str(whole[name].dtype) for name in ("quality", "quality_low", "published")} == {
-        "quality": "int64",
+        "quality": "Int64",
         "quality_low": "float64",
-        "published": "bool",
+        "published": "boolean",
     }
     with_null = model.score(pd.DataFrame(rows))
     assert (str(with_null.quality.dtype), str(with_null.published.dtype)) == ("Int64", "boolean")

@@ -34,7 +34,7 @@ def test_a_run_is_named_by_the_beginning_of_its_id(registry: Registry) -> None:
 
 
 def test_a_loaded_model_is_promoted_if_it_is_from_a_run(registry: Registry) -> None:
-    loaded = pickle.loads(pickle.dumps(scoring.load_model(registry.small, settings=registry.settings)))  # noqa: S301 -- made here
+    loaded = pickle.loads(pickle.dumps(scoring.load_model(registry.small, settings=registry.settings)))  # noqa: S301 -- its own
     outcome = scoring.promote(loaded, dry_run=True, settings=registry.settings)
     assert outcome.run_id == registry.small
     champion = scoring.load_model(settings=registry.settings)

@@ -26,6 +26,11 @@ from scoring.cli import app
             ["score", "news", "--dask", "local", "--output", "out.csv"],
             "--dask requires --output, and --format jsonl or parquet",
         ),
+        (["score", "news", "--dask", "--output", "out"], "--dask: got '--output', expected the address of a"),
+        (
+            ["features", "news", "--output", "f.csv"],
+            "--output: got 'f.csv', expected FILE.parquet",
+        ),
         (["score", "news", "--dask", "local", "--write"], "--write cannot be combined"),
         (
             ["score", "news", "--dask", "local", "--output", "out", "--partition-mb", "0"],

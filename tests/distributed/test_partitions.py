@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from scoring.distributed import partitions as module
 from scoring.distributed.fault_log import FaultLines
-from scoring.distributed.partitions import Extent, Partition, Piece, plan, read, read_lines
+from scoring.distributed.partitions import (
+    Extent,
+    Partition,
+    Piece,
+    count_lines,
+    number_lines,
+    plan,
+    read,
+    read_lines,
+)
 from scoring.distributed.storage import Found, find
 from scoring.errors import Fault, RecordError
 from scoring.records.corpus import lines_of
@@ -42,6 +51,13 @@ def test_each_line_is_in_one_piece(
     assert b"".join(read_lines(piece) for partition in cut for piece in partition.pieces) == data
     whole = [source.content() for source in lines_of(io.BytesIO(data), "a.jsonl")]
     assert contents(cut) == whole
+    numbered = number_lines(cut, lambda pieces: map(count_lines, pieces))
+    assert [source.line for source in lines_of(io.BytesIO(data), "a.jsonl")] == [
+        source.line + piece.n_lines_before
+        for partition in numbered
+        for piece, (sources, _) in zip(partition.pieces, read(partition), strict=True)
+        for source in sources
+    ]
 
 
 def test_numbers_of_lines_add_up(tmp_path: Path) -> None:

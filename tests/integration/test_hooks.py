@@ -104,3 +104,17 @@ def test_git_refuses_a_commit_of_records_that_cannot_be_used(site: Repository) -
     refused = subprocess.run(["git", "commit", "-m", "x"], capture_output=True, text=True, check=False)  # noqa: S607 -- the developer's git
     assert refused.returncode == 1
     assert "news/bad.md:2: images: got 'high', expected a list\n" in refused.stderr
+
+
+def test_a_run_that_changes_only_the_journal_says_so(site: Repository, training: TrainOutcome) -> None:
+    """As pre-commit would stop the commit for it without a word."""
+    model = ("--model", training.model)
+    assert "only the journal changed" not in run(site, "scoring-score", *model).stderr
+    first = next(Path("news").glob("*.md"))
+    # A copy of a record of which somebody has corrected a label.
+    Path("news/copy.md").write_text(re.sub(r"(?m)^quality: .*$", "quality: 1", first.read_text()))
+    site.git("add", "--all")
+    before = Path("journal.jsonl").read_bytes()
+    done = run(site, "scoring-score", *model)
+    assert Path("journal.jsonl").read_bytes() != before
+    assert "journal.jsonl: only the journal changed: it lists labels given by people" in done.stderr

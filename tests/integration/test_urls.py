@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,8 +18,9 @@ from scoring.artifact.model_folder import read_files, write_files
 from scoring.cli import app
 from scoring.errors import ModelError, ScoringError
 from scoring.records.synthetic.generate import write_sample
+from scoring.settings import default_model_folder
 from scoring.storage import remote_copies
-from scoring.storage.remote import replace_if_same, write_remote
+from scoring.storage.remote import list_files, replace_if_same, write_remote
 from scoring.storage.remote_output import check_output
 from scoring.workflows.train import TrainOutcome
 
@@ -265,6 +267,38 @@ def test_an_upload_that_is_interrupted_can_be_completed(
     monkeypatch.undo()
     write_files(Path(url), contents)
     assert read_files(Path(url)).contents == contents
+
+
+def test_a_replacement_that_is_interrupted_leaves_a_model(
+    training: TrainOutcome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At whichever step: the old one or the new one, and a later write completes it."""
+    old = read_files(default_model_folder()).contents
+    new = read_files(Path(training.model)).contents
+    write = write_remote
+    read = []
+    for n_steps in range(2 * len(new)):
+        url = f"memory://{uuid4().hex}/model"
+        write_files(Path(url), old)
+        left = iter(range(n_steps))
+
+        def interrupted(target: str, data: bytes, left: Iterator[int] = left) -> None:
+            if next(left, None) is None:
+                raise ScoringError(f"{target}: cannot be used: Access Denied")
+            write(target, data)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(model_folder, "write_remote", interrupted)
+            with suppress(ScoringError):
+                write_files(Path(url), new)
+        contents = read_files(Path(url)).contents
+        assert contents in (old, new)
+        read.append(contents == new)
+        write_files(Path(url), new)
+        assert read_files(Path(url)).contents == new
+        assert {file.url.rpartition("/")[2] for file in list_files(url).files} == set(model_folder.FILES)
+    assert read == sorted(read)
+    assert set(read) == {False, True}
 
 
 def test_a_bucket_that_does_not_exist_is_refused_before_the_work(bucket: str) -> None:

@@ -14,6 +14,7 @@ import pytest
 import scoring
 from scoring.records.corpus import read_documents
 from scoring.records.decode import decode_file, decode_json
+from scoring.records.field_maps.map_file import parse_field_map
 from scoring.records.record import Document
 from scoring.records.unread_columns import unread_columns
 
@@ -95,6 +96,9 @@ def test_columns_that_no_field_uses_are_named_once(tmp_path: Path, caplog: pytes
     with pytest.warns(UserWarning, match="columns") as warned:
         model.score(pd.DataFrame([{"title": "Rain", "topcis": "a"}, {"title": "Sun", "topcis": "b"}]))
     assert [str(warning.message) for warning in warned] == [message]
+    headlines = parse_field_map("fields:\n  title: tittle\n")
+    (document,) = scoring.read_records(pd.DataFrame([{"tittle": "Rain"}]), fields=headlines)
+    assert document.record.title == "Rain"  # and no warning, since the field map uses the column
 
 
 def test_kinds_of_score_columns_do_not_depend_on_the_data() -> None:
