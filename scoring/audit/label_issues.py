@@ -248,11 +248,12 @@ class _Auditor:
         rubric_quality = self.predictions.models[0].rubric.predict(self.training.table)
         worst: dict[tuple[int, str], tuple[float, int]] = {}
         regimes = self.training.regimes("quality", "heat", "published")
+        abs_error = np.abs(self.training.labels.quality - self.predictions.quality)
         for first, second in near_duplicates(self.training.table):
             if regimes[first] != regimes[second]:  # labels by other rules may differ
                 continue
             for field, row, difference in self._disagreements(
-                first, second, float(rubric_quality[first] - rubric_quality[second])
+                first, second, float(rubric_quality[first] - rubric_quality[second]), abs_error
             ):
                 worst[row, field] = max(worst.get((row, field), (0.0, 0)), (difference, first + second - row))
         order = sorted(worst, key=lambda key: (-worst[key][0], self.documents[key[0]].path))
@@ -261,7 +262,7 @@ class _Auditor:
         ]
 
     def _disagreements(
-        self, first: int, second: int, expected_difference: float
+        self, first: int, second: int, expected_difference: float, abs_error: Floats
     ) -> Iterator[tuple[str, int, float]]:
         """Differing fields of two records, the less plausible row, and the difference in points.
 
@@ -270,7 +271,6 @@ class _Auditor:
         labels, predictions = self.training.labels, self.predictions
         difference = abs(float(labels.quality[first] - labels.quality[second]) - expected_difference)
         if difference >= MIN_TWIN_GAP:
-            abs_error = np.abs(labels.quality - predictions.quality)
             yield "quality", first if abs_error[first] > abs_error[second] else second, difference
         published_row, unpublished_row = (
             (first, second) if labels.published[first] > labels.published[second] else (second, first)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,10 +33,13 @@ class Look(NamedTuple):
         Whether the folder may have changed.
     trouble : str
         Why an existing folder has no file events; empty if it has.
+    names : frozenset of str or None
+        Paths in the folder of what has changed, if that is known to be all.
     """
 
     is_due: bool
     trouble: str = ""
+    names: frozenset[str] | None = None
 
 
 def identity_of(folder: str) -> Identity | None:
@@ -78,9 +81,9 @@ def looks(folder: str, stop: threading.Event) -> Iterator[Look]:
             for changes in _changes(folder, stop):
                 if identity_of(folder) != identity or (Change.deleted, folder) in changes:
                     break
-                is_due = not is_watched or any(_is_relevant(path, folder) for _, path in changes)
+                names = _relevant_names((path for _, path in changes), folder) if is_watched else None
                 is_watched, n_failed = True, 0
-                yield Look(is_due)
+                yield Look(is_due=names is None or bool(names), names=names)
         except (OSError, UnicodeEncodeError, RuntimeError) as error:
             # watchfiles raises RuntimeError, also for a file name that is not UTF-8: the watch is
             # restarted then, and may meet the next such name at once.
@@ -103,9 +106,16 @@ def _changes(folder: str, stop: threading.Event) -> Iterator[set[tuple[Change, s
     )
 
 
-def _is_relevant(path: str, folder: str) -> bool:
-    """Whether a changed path is relevant: hidden entries of the folder are not."""
-    return not any(part.startswith(".") for part in path[len(folder) :].split(os.sep))
+def _relevant_names(paths: Iterable[str], folder: str) -> frozenset[str] | None:
+    """Changed paths in the folder but for hidden ones; None if one is the folder itself, or elsewhere."""
+    names = set()
+    for path in paths:
+        name = path.removeprefix(f"{folder.rstrip(os.sep)}{os.sep}")
+        if not any(part.startswith(".") for part in path[len(folder) :].split(os.sep)):
+            if name == path:
+                return None
+            names.add(name)
+    return frozenset(names)
 
 
 def state_of(file: str | Path) -> State | None:

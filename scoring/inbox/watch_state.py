@@ -84,6 +84,13 @@ class Seen:
         oldest = now - KEEP_MISSING_DAYS * _DAY_SECONDS
         self._forget([name for name, since in self._missing.items() if since < oldest])
 
+    def change(self, present: Iterable[str], removed: Iterable[str]) -> None:
+        """Drop removed files, and note that others exist, without regard to the rest: see :meth:`keep`."""
+        self._forget(self._digests.keys() & set(removed))
+        for name in self._missing.keys() & set(present):
+            self._store.execute("DELETE FROM missing WHERE path = ?", (name,))
+            del self._missing[name]
+
     def close(self) -> None:
         """Close the file."""
         self._store.close()

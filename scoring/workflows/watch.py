@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from itertools import tee
@@ -18,7 +19,8 @@ import msgspec
 from scoring.artifact.saved_model import SavedModel
 from scoring.deployment.resolve_model import SERVER_SECONDS, follow, resolve
 from scoring.errors import Fault, RecordError, ScoringError
-from scoring.inbox.folder_watch import UNWATCHED_SECONDS, Identity, Look, State, identity_of, looks, state_of
+from scoring.inbox.folder_listing import Listing, named_changes, removed_files
+from scoring.inbox.folder_watch import UNWATCHED_SECONDS, Look, State, identity_of, looks, state_of
 from scoring.inbox.watch_state import Seen
 from scoring.labels.write_results import WrittenScore
 from scoring.labels.writer import LabelWriter
@@ -42,6 +44,9 @@ SETTLE_SECONDS = 2.0
 """Time without a change before a faulty file is reported: it may be half written."""
 
 _WRITE_BATCH = 16  # files per batch; a stop waits for the batch
+
+SWEEP_SECONDS = 60.0
+"""Interval between lists of the whole folder, for what no event has announced."""
 
 RETRY_SECONDS = 10.0
 """Interval between attempts to read an unreadable file: no event announces that it became readable."""
@@ -138,14 +143,6 @@ class _PendingRecord(NamedTuple):
     digest: str
 
 
-class _Listing(NamedTuple):
-    """Content of a folder: files with their states, and folders with their identities."""
-
-    files: dict[str, State]
-    folders: dict[str, Identity | None]
-    is_whole: bool  # False if a subfolder could not be read
-
-
 class _Callbacks(NamedTuple):
     """Callback for faults, and receiver of notes."""
 
@@ -173,32 +170,60 @@ class _Watch:
         self._on_fault, self._reporter = callbacks
         self._states: dict[str, State] = {}  # of the files that are up to date
         self._settling: dict[str, tuple[State, float]] = {}  # faulty files: state, and since when
-        self._last = _Listing({}, {}, is_whole=True)
+        self._last = Listing({}, {}, is_whole=True)
         self._reported_faults: dict[str, Fault] = {}  # of folders, until they are readable again
         self._unread_since: float | None = None  # last attempt to read an unreadable file
+        self._swept_at = -math.inf  # last list of the whole folder
 
     def run(self) -> Iterator[Score]:
-        """Score until stopped."""
+        """Score until stopped: what an event names at once, and now and then whatever has changed."""
         for look in looks(self._folder, self._stop):
-            if look.is_due or self._settling or self._is_retry_due():
-                yield from self._scan(look)
+            yield from self._take(look)
+
+    def _take(self, look: Look) -> Iterator[Score]:
+        """Score what a tick asks for."""
+        is_sweep_due = time.monotonic() - self._swept_at >= SWEEP_SECONDS
+        if (look.is_due and look.names is None) or is_sweep_due or self._is_retry_due():
+            yield from self._scan(look)
+        elif look.is_due or self._settling:
+            yield from self._update(look)
 
     def _is_retry_due(self) -> bool:
         """Whether to try unreadable files again now."""
         return self._unread_since is not None and time.monotonic() - self._unread_since >= RETRY_SECONDS
+
+    def _update(self, look: Look) -> Iterator[Score]:
+        """Score the files that an event names and those that may be half written, without listing others."""
+        waiting = (os.path.relpath(path, self._folder) for path in self._settling)
+        changes = named_changes(self._last, self._folder, {*(look.names or ()), *waiting})
+        if changes is None:
+            yield from self._scan(look)
+            return
+        for path in changes.removed:
+            self._last.files.pop(path)
+            self._states.pop(path, None)
+            self._settling.pop(path, None)
+        self._last.files.update(changes.present)
+        self._seen.change(map(self._key, changes.present), map(self._key, changes.removed))
+        yield from self._score(changes.present)
 
     def _scan(self, look: Look) -> Iterator[Score]:
         """Score the new and changed files of the folder."""
         listing = self._list(look)
         if listing is None:
             return
+        self._swept_at = time.monotonic()
         files = listing.files
         for path in self._states.keys() - files.keys():
             del self._states[path]
         self._settling = {path: entry for path, entry in self._settling.items() if path in files}
-        removed = {self._key(path) for path in _removed(self._last, listing)}
+        removed = {self._key(path) for path in removed_files(self._last, listing)}
         self._seen.keep({self._key(path) for path in files}, removed, self._clock.seconds())
         self._last, self._unread_since = listing, None
+        yield from self._score(files)
+
+    def _score(self, files: Mapping[str, State]) -> Iterator[Score]:
+        """Score those of the files that have changed since they were read."""
         changed = [path for path, state in files.items() if self._states.get(path) != state]
         for start in range(0, len(changed), BATCH):
             pending = self._pending(changed[start : start + BATCH])
@@ -216,7 +241,7 @@ class _Watch:
                 if self._stop.is_set():
                     return
 
-    def _list(self, look: Look) -> _Listing | None:
+    def _list(self, look: Look) -> Listing | None:
         """List the folder; None if it cannot be read or the watch is stopping."""
         files: dict[str, State] = {}
         faults: list[Fault] = []
@@ -242,7 +267,7 @@ class _Watch:
             self._reporter.note(
                 f"{self._folder}: the folder was replaced; the new one is watched from now on"
             )
-        return _Listing(files, folders, is_whole)
+        return Listing(files, folders, is_whole)
 
     def _report_faults(self, faults: Sequence[Fault]) -> None:
         """Report each new fault of the folder once, and once that it is resolved."""
@@ -348,15 +373,3 @@ class _Follower:
         elif self._warning:
             self._reporter.note(f"{name} is available again")
         self._loaded, self._warning = loaded, ""
-
-
-def _removed(before: _Listing, now: _Listing) -> list[str]:
-    """Files that disappeared from folders that still exist and are the same."""
-    if not now.is_whole:
-        return []
-    return [
-        path
-        for path in before.files.keys() - now.files.keys()
-        if (folder := now.folders[os.path.dirname(path)]) is not None
-        and folder == before.folders[os.path.dirname(path)]
-    ]

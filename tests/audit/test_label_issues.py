@@ -261,12 +261,14 @@ def test_label_changes_nothing_of_its_own_opinion(
     assert not np.array_equal(before.quality, after.quality)
 
 
-@pytest.mark.parametrize("count", [5, 30], ids=["few", "one title"])
+@pytest.mark.parametrize("count", [5, 30], ids=["few", "one text"])
 def test_too_little_is_refused(count: int, training_of: Callable[[Iterable[Document]], TrainingSet]) -> None:
     few = documents(count)
     if count == 30:
         few = [
-            msgspec.structs.replace(document, record=msgspec.structs.replace(document.record, title="Same"))
+            msgspec.structs.replace(
+                document, record=msgspec.structs.replace(document.record, title="Same", excerpt="Again")
+            )
             for document in few
         ]
     with pytest.raises(

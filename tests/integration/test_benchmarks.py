@@ -265,6 +265,13 @@ def test_decoding_is_measured_with_and_without_remembered_entries(run: Run) -> N
 
 
 @pytest.mark.exhaustive
+def test_events_of_a_watch_are_measured(run: Run) -> None:
+    rows = rows_of(run("watch.py", "--smoke"))
+    for what in ("first", "sweep", "event"):
+        assert all(float(cell) > 0 for cell in rows[what][:2])
+
+
+@pytest.mark.exhaustive
 def test_listing_of_runs_is_measured_against_mlflow(run: Run) -> None:
     rows = rows_of(run("runs.py", "--smoke"))
     for name in ("import MLflow", "scoring runs", "scoring runs --sort quality_mae"):

@@ -6,10 +6,11 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from watchfiles import Change
 
 from scoring.errors import Fault, RecordError
 from scoring.inbox import folder_watch, watch_state
@@ -284,6 +285,29 @@ def test_a_stop_is_heard_between_any_two_files(
     monkeypatch.setattr(workflow, "state_of", listed)
     assert list(watch(str(folder), **options)) == []  # type: ignore[arg-type]
     assert n_listed == [1]
+
+
+def test_an_event_lists_no_other_file(
+    start: Start, folder: Path, others: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watcher = started_again(start, folder, others)
+    monkeypatch.setattr(workflow, "files_within", lambda *_: pytest.fail("the folder was listed"))
+    arrive(watcher, others[0], folder, "new.md")
+    (folder / "new.md").unlink()
+    arrive(watcher, others[2], folder, "newer.md")
+
+
+def test_a_sweep_finds_what_no_event_announced(
+    start: Start, folder: Path, others: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(folder: str, stop: threading.Event) -> Iterator[set[tuple[Change, str]]]:
+        while not stop.wait(0.02):
+            yield set()
+
+    monkeypatch.setattr(folder_watch, "_changes", silent)
+    monkeypatch.setattr(workflow, "SWEEP_SECONDS", 0.1)
+    watcher = started_again(start, folder, others)
+    arrive(watcher, others[0], folder, "new.md")
 
 
 def test_what_is_hidden_is_no_reason_to_look(folder: Path) -> None:
