@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import shutil
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from rich.segment import Segment
 
 _PIPE_WIDTH = 100_000
+_TO_LINE_START = "\r\x1b[2K"
 
 
 class OutputLostError(Exception):
@@ -77,6 +79,7 @@ class Terminal:
     _progress: Progress | None = field(default=None, init=False)
     _tasks: dict[str, TaskID] = field(default_factory=dict, init=False)
     _is_done_with_progress: bool = field(default=False, init=False)
+    _status: str = field(default="", init=False)
 
     def set_up_logging(self, level: str) -> None:
         """Log to stderr from ``level`` up, or from the level of the flags if that is lower."""
@@ -95,8 +98,10 @@ class Terminal:
     def out(self, text: str) -> None:
         """Print one line of the result."""
         self._clear_progress()
+        self._erase_status()
         with self.printing():
             print(text)
+        self._draw_status()
 
     def show(self, *views: RenderableType) -> None:
         """Print tables and other views for people."""
@@ -136,8 +141,30 @@ class Terminal:
 
     def error(self, text: str) -> None:
         """Print a message that is never suppressed."""
+        self._erase_status()
+        self._print_error(text + "\n")
+        self._draw_status()
+
+    def status(self, text: str) -> None:
+        """Keep one line at the end of the screen that says what goes on; only on a terminal."""
+        if not self.is_quiet and sys.stderr.isatty():
+            self._erase_status()
+            self._status = text
+            self._draw_status()
+
+    def _draw_status(self) -> None:
+        if self._status:
+            width = shutil.get_terminal_size().columns - 1
+            self._print_error(shown(self._status)[:width], is_flushed=True)
+
+    def _erase_status(self) -> None:
+        if self._status:
+            self._print_error(_TO_LINE_START, is_flushed=True)
+
+    @staticmethod
+    def _print_error(text: str, *, is_flushed: bool = False) -> None:
         try:
-            print(text, file=sys.stderr)
+            print(text, end="", file=sys.stderr, flush=is_flushed)
         except OSError:
             silence(sys.stderr)  # the failure cannot be reported anywhere
 
@@ -171,18 +198,21 @@ class Terminal:
         if self.is_quiet or self._is_done_with_progress or not sys.stderr.isatty():
             return
         if self._progress is None:
-            from rich.console import Console
-            from rich.progress import Progress
+            from scoring.cli.progress_bars import new_progress
 
-            # rich would redirect stdout to the stream of the bars, although it may be a pipe.
-            self._progress = Progress(console=Console(stderr=True), transient=True, redirect_stdout=False)
+            self._progress = new_progress()
             self._progress.start()
         if name not in self._tasks:
             self._tasks[name] = self._progress.add_task(name, total=total)
         self._progress.update(self._tasks[name], completed=done, total=total)
 
     def close(self) -> None:
-        """Remove the progress bars for good."""
+        """Remove the progress bars and the status for good."""
+        self._erase_status()
+        self._status = ""
+        self._close_bars()
+
+    def _close_bars(self) -> None:
         self._is_done_with_progress = True
         if self._progress is not None:
             self._progress.stop()
@@ -191,7 +221,7 @@ class Terminal:
     def _clear_progress(self) -> None:
         # Bars and results on one screen would overwrite each other.
         if sys.stdout.isatty():
-            self.close()
+            self._close_bars()
 
     @staticmethod
     def _console() -> Console:

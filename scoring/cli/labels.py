@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from scoring.cli import options
 from scoring.cli.console import Terminal
+
+if TYPE_CHECKING:
+    from scoring.settings import Settings
 
 
 def audit(
@@ -39,12 +43,13 @@ def audit(
     from scoring.workflows.audit import audit as workflow
     from scoring.workflows.train import load_config
 
+    settings = options.settings_of(terminal, fields=fields, journal=journal, section=section)
     outcome = workflow(
         paths,
         config=load_config(config),
         corrections=corrections,
         has_own_scores=include_own_scores,
-        settings=options.settings_of(terminal, fields=fields, journal=journal, section=section),
+        settings=settings,
         limit=limit,
         **options.channels_of(terminal),
     )
@@ -56,7 +61,7 @@ def audit(
         for finding in outcome.findings:
             terminal.out(formats.to_json(finding))
     else:
-        terminal.show(common.findings(outcome.findings))
+        terminal.show(common.findings(outcome.findings, _titles(paths, settings)))
     terminal.note(f"{outcome.n_records} records, {sum(outcome.counts.values())} findings: {counts}")
 
 
@@ -82,24 +87,33 @@ def suggest(
     from scoring.cli.tables import common
     from scoring.workflows.suggest import suggest as workflow
 
+    settings = options.settings_of(
+        terminal, fields=fields, tracking_uri=tracking_uri, journal=journal, section=section
+    )
     outcome = workflow(
         paths,
         count=count,
         model=model,
-        settings=options.settings_of(
-            terminal, fields=fields, tracking_uri=tracking_uri, journal=journal, section=section
-        ),
+        settings=settings,
         **options.channels_of(terminal),
     )
     if json:
         for suggestion in outcome.suggestions:
             terminal.out(formats.to_json(suggestion))
     else:
-        terminal.show(common.suggestions(outcome.suggestions))
+        terminal.show(common.suggestions(outcome.suggestions, _titles(paths, settings)))
     terminal.note(
         f"{outcome.n_unlabelled} unlabelled records, {outcome.n_labelled} labelled ones: "
         f"{len(outcome.suggestions)} suggestions"
     )
+
+
+def _titles(paths: list[str], settings: Settings) -> dict[str, str]:
+    """Titles of the records, for a table on a terminal."""
+    from scoring.records.field_maps.lookup import field_maps_of
+    from scoring.workflows.titles import titles_of
+
+    return titles_of(paths, field_maps_of(paths, settings)) if sys.stdout.isatty() else {}
 
 
 COMMANDS = (audit, suggest)

@@ -107,6 +107,7 @@ def validate(
     """
     from scoring.cli import formats
     from scoring.records.field_maps.lookup import field_maps_of
+    from scoring.workflows.validate import commonest_fault
     from scoring.workflows.validate import validate as workflow
 
     terminal.has_annotations = form is options.ReportFormat.github
@@ -142,6 +143,8 @@ def validate(
         terminal.note(f"keys that no field uses: {', '.join(counts[:_MAX_KEYS] + more)}")
     summary = f"{outcome.n_records} records can be used, {outcome.n_faulty} cannot"
     terminal.out(annotation("notice", summary) if terminal.has_annotations else summary)
+    if len(outcome.faults) > 1 and not terminal.has_annotations:
+        terminal.note(commonest_fault(outcome.faults))
 
 
 _OTHER_TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".md", ".xlsx", ".feather", ".arrow")

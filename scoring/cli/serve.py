@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -85,6 +86,9 @@ def serve(
     settings = options.settings_of(terminal, fields=fields, tracking_uri=tracking_uri, journal=journal)
     level = "error" if terminal.is_quiet else "debug" if terminal.is_debug else "info"
     note_as_listed(settings, terminal)
+    if port and sys.stderr.isatty():
+        page = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+        terminal.note(f"the page is at {page} once the log says listening; Ctrl-C stops")
     run(
         ServiceOptions(
             settings=settings,

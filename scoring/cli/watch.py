@@ -82,15 +82,24 @@ def watch(
             on_fault=terminal.on_fault,
             reporter=terminal,
         )
+        head = int(form is LineFormat.csv)  # CSV begins with the names of its columns
+        terminal.status(_status(directory, 0, terminal.n_faults))
         try:
-            for line in formats.score_lines(scores, form, has_labels=write):
+            for n_lines, line in enumerate(formats.score_lines(scores, form, has_labels=write), start=1):
                 terminal.out(line)
                 terminal.flush()
+                terminal.status(_status(directory, n_lines - head, terminal.n_faults))
         finally:
             if writer is not None:
                 writing.report_summary(
                     terminal.note, writer, [directory], settings, journal=journal, overwrite=overwrite
                 )
+
+
+def _status(directory: str, n_scored: int, n_faulty: int) -> str:
+    """What the last line of a terminal says while the folder is watched."""
+    unused = f", {n_faulty:,} cannot be used" if n_faulty else ""
+    return f"watching {directory}: {n_scored:,} scored{unused}; Ctrl-C stops"
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import BinaryIO
@@ -118,4 +119,25 @@ def validate(
         left_out=walks.listed,
         n_other_files=walks.n_other,
         unread_keys=dict(unread_keys.most_common()),
+    )
+
+
+def commonest_fault(faults: Sequence[Fault]) -> str:
+    """The fault that most records share, and what to do about it, in one line; empty without faults.
+
+    Examples
+    --------
+    >>> commonest_fault([Fault("a.md", 0, "", "an empty file", "front matter")])
+    'most often (1 of 1): the whole record, expected front matter: correct these files, or leave them out'
+    """
+    kinds = Counter((re.sub(r"\[\d+\]", "[]", fault.field), fault.expected) for fault in faults)
+    if not kinds:
+        return ""
+    (field, expected), count = kinds.most_common(1)[0]
+    share = f"most often ({count:,} of {len(faults):,})"
+    if not field:
+        return f"{share}: the whole record, expected {expected}: correct these files, or leave them out"
+    return (
+        f"{share}: {field}, expected {expected}: correct the value or remove the key there; if another key "
+        'has it, map that one in scoring-fields.yaml, which "scoring init FOLDER" proposes'
     )

@@ -49,8 +49,7 @@ def scores_table(scores: Iterable[Score], titles: Mapping[str, str] | None = Non
     table = empty_table(*heads, "record", "warnings", drops=drops)
     for score in rows:
         path, warnings = Text(score.path, overflow="fold"), Text("; ".join(score.warnings))
-        title = [Text(titles.get(score.path) or score.path)] if titles else []
-        table.add_row(*cells_of(columns, score), *title, path, warnings)
+        table.add_row(*cells_of(columns, score), *_title(score.path, titles), path, warnings)
     return table
 
 
@@ -87,19 +86,10 @@ def explanation(explanation: Explanation) -> RenderableType:
     return Group(*views, Text(), _changes(explanation.changes))
 
 
-def findings(findings: Iterable[Finding]) -> Table:
-    """Labels that look wrong, in the given order."""
-    table = empty_table(
-        "kind",
-        "field",
-        "is>",
-        "expected>",
-        "interval>",
-        "off by>",
-        "record",
-        "why",
-        drops=("interval", "why"),
-    )
+def findings(findings: Iterable[Finding], titles: Mapping[str, str] | None = None) -> Table:
+    """Labels that look wrong, in the given order; with titles, the titles of the records."""
+    heads = ["kind", "field", "is>", "expected>", "interval>", "off by>", *(["title"] if titles else [])]
+    table = empty_table(*heads, "record", "why", drops=("record" if titles else "", "interval", "why"))
     for finding in findings:
         is_flag = isinstance(finding.label, bool)
         table.add_row(
@@ -109,20 +99,27 @@ def findings(findings: Iterable[Finding]) -> Table:
             _label_text(finding.expected),
             "" if finding.low is None else f"{finding.low:.0f} to {finding.high:.0f}",
             "" if is_flag else f"{finding.difference:+.0f}",
+            *_title(finding.path, titles),
             Text(finding.path, overflow="fold"),
             Text("; ".join(filter(None, (finding.reason, finding.correction))), overflow="fold"),
         )
     return table
 
 
-def suggestions(suggestions: Iterable[Suggestion]) -> Table:
-    """Records to label, the most useful first."""
-    table = empty_table("rank>", "section", "record", "why")
+def suggestions(suggestions: Iterable[Suggestion], titles: Mapping[str, str] | None = None) -> Table:
+    """Records to label, the most useful first; with titles, the titles of the records."""
+    heads = ["rank>", "section", *(["title"] if titles else []), "record", "why"]
+    table = empty_table(*heads, drops=("record" if titles else "", "section"), wraps=("why",))
     for suggestion in suggestions:
         place = f"{suggestion.path}:{suggestion.line}" if suggestion.line else suggestion.path
-        reasons = Text("; ".join(suggestion.reasons), overflow="fold")
-        table.add_row(str(suggestion.rank), Text(suggestion.section), Text(place, overflow="fold"), reasons)
+        cells = (Text(suggestion.section), *_title(suggestion.path, titles), Text(place, overflow="fold"))
+        table.add_row(str(suggestion.rank), *cells, Text("; ".join(suggestion.reasons), overflow="fold"))
     return table
+
+
+def _title(path: str, titles: Mapping[str, str] | None) -> list[Text]:
+    """The cell of a record's title, its path if it has none; no cell without titles."""
+    return [Text(titles.get(path) or path)] if titles else []
 
 
 def _changes(changes: Iterable[Change]) -> RenderableType:

@@ -50,20 +50,22 @@ class FittedTable(Table):
             yield from self._fitted(widths, options.max_width)
 
     def _fitted(self, widths: Sequence[int], max_width: int) -> RenderResult:
-        least = [
+        fitted = [
             min(width, _MIN_WRAPPED_CHARS if head in self.wraps else _MIN_TEXT_CHARS)
             if _is_text(column, head)
             else width
             for column, width in zip(self.columns, widths, strict=True)
             for head in [str(column.header)]
         ]
-        kept = self._kept(least, max_width)
-        spare = max_width - sum(least[number] for number in kept) - _GAP * (len(kept) - 1)
+        kept = self._kept(fitted, max_width)
+        spare = max_width - sum(fitted[number] for number in kept) - _GAP * (len(kept) - 1)
         table = Table(box=None, pad_edge=False, header_style=self.header_style)
-        for number in kept:
-            added = max(0, min(widths[number] - least[number], spare))
+        for number in sorted(kept, key=lambda number: str(self.columns[number].header) not in self.wraps):
+            added = max(0, min(widths[number] - fitted[number], spare))
             spare -= added
-            table.columns.append(self._column(number, least[number] + added, len(table.columns)))
+            fitted[number] += added
+        for number in kept:
+            table.columns.append(self._column(number, fitted[number], len(table.columns)))
         for row in self.rows:
             table.rows.append(row)
         yield table
@@ -105,6 +107,9 @@ def _is_text(column: Column, head: str) -> bool:
 
 def _cropped(cell: Any, width: int, *, at_front: bool) -> Any:
     """The cell; of a place, its end."""
+    if isinstance(cell, Text) and not at_front:
+        cell = cell.copy()
+        cell.overflow = "ellipsis"
     text = cell.plain if isinstance(cell, Text) else cell
     if not at_front or not isinstance(text, str):
         return cell

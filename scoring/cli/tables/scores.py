@@ -20,11 +20,22 @@ class ScoreColumn:
     cell: Callable[[Score], str | Text]
 
 
+def whole(value: float | None) -> str:
+    """A number without decimals, and without the sign of a zero.
+
+    Examples
+    --------
+    >>> whole(-0.3), whole(56.6), whole(None)
+    ('0', '57', '')
+    """
+    return "" if value is None else str(round(value))
+
+
 HEAT = ScoreColumn("heat>", "heat", lambda score: str(score.heat))
-SETTLED = ScoreColumn("settles at>", "heat", lambda score: f"{score.heat_settled:.0f}")
+SETTLED = ScoreColumn("settles at>", "heat", lambda score: whole(score.heat_settled))
 QUALITY = ScoreColumn("quality>", "quality", lambda score: str(score.quality))
 INTERVAL = ScoreColumn(
-    "90 % interval>", "quality", lambda score: f"{score.quality_low:.0f} to {score.quality_high:.0f}"
+    "90 % interval>", "quality", lambda score: f"{whole(score.quality_low)} to {whole(score.quality_high)}"
 )
 LEAD = ScoreColumn("lead>", "heat", lambda score: f"{score.lead_probability:.0%}")
 PUBLISHED = ScoreColumn(

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from rich.console import Console, RenderableType
 
+from scoring.audit.finding import Finding
 from scoring.cli.tables import common
 from scoring.model.score import Score
 
@@ -93,3 +94,21 @@ def test_other_columns_give_way_from_the_right() -> None:
         "quality_interval_coverage  0.123456789",
         "no room for: second, third",
     ]
+
+
+def test_findings_and_suggestions_have_titles_too() -> None:
+    finding = Finding(
+        kind="quality",
+        path=SCORE.path,
+        field="quality",
+        label=71,
+        expected=46,
+        low=40.0,
+        high=52.0,
+        difference=25.0,
+        reason="far from the prediction from the other records",
+    )
+    lines = lines_of(common.findings([finding], TITLES), 80)
+    assert "Garbaholt" in lines[1]
+    assert lines[2] == "no room for: interval, record, why"
+    assert SCORE.path in lines_of(common.findings([finding]), 400)[1]
