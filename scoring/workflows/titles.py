@@ -15,7 +15,7 @@ from scoring.records.record import Document
 
 
 def titles_of(paths: Sequence[str], field_maps: FieldMaps) -> dict[str, str]:
-    """Titles by path; without those of standard input, which is read once, and of files with several records.
+    """Titles by name, as scores have it; without those of standard input, which is read once.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def titles_of(paths: Sequence[str], field_maps: FieldMaps) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        Titles of records that have one.
+        Titles of records that have one, and a name that no other has.
     """
     if STDIN in paths:
         return {}
@@ -40,6 +40,6 @@ def titles_of(paths: Sequence[str], field_maps: FieldMaps) -> dict[str, str]:
             return list(read_documents(paths, field_maps=field_maps, on_fault=was_reported))
 
     documents = Context().run(read)  # what folders leave out was counted already
-    counts = Counter(document.path for document in documents)
-    titles = {document.path: document.record.title for document in documents}
+    counts = Counter(document.name for document in documents)
+    titles = {document.name: document.record.title for document in documents}
     return {path: title for path, title in titles.items() if title and counts[path] == 1}

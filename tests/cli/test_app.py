@@ -122,7 +122,7 @@ def test_help_is_there_at_once() -> None:
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
     # Time of the processor and the best of some, so that a busy machine does not decide.
-    assert min(cpu_seconds() for _ in range(5)) < 0.3
+    assert min(cpu_seconds() for _ in range(5)) < 0.25
 
 
 @pytest.mark.parametrize(("set_by_user", "expected"), [(None, "1"), ("3", "3")])

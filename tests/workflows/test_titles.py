@@ -16,7 +16,11 @@ def test_titles_by_path(tmp_path: Path) -> None:
     (tmp_path / "two.jsonl").write_text('{"title": "A"}\n{"title": "B"}\n', "utf-8")
     with collecting() as walks:
         titles = titles_of([str(tmp_path), str(tmp_path / "two.jsonl")], FieldMaps([str(tmp_path)]))
-    assert titles == {str(tmp_path / "a.md"): "Harbour counts its gulls"}
+    assert titles == {
+        str(tmp_path / "a.md"): "Harbour counts its gulls",
+        f"{tmp_path / 'two.jsonl'}:1": "A",
+        f"{tmp_path / 'two.jsonl'}:2": "B",
+    }
     assert walks.n_left_out == 0  # they were counted where the records were scored
 
 

@@ -112,7 +112,7 @@ def suggestions(suggestions: Iterable[Suggestion], titles: Mapping[str, str] | N
     table = empty_table(*heads, drops=("record" if titles else "", "section"), wraps=("why",))
     for suggestion in suggestions:
         place = f"{suggestion.path}:{suggestion.line}" if suggestion.line else suggestion.path
-        cells = (Text(suggestion.section), *_title(suggestion.path, titles), Text(place, overflow="fold"))
+        cells = (Text(suggestion.section), *_title(place, titles), Text(place, overflow="fold"))
         table.add_row(str(suggestion.rank), *cells, Text("; ".join(suggestion.reasons), overflow="fold"))
     return table
 
