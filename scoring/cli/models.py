@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
@@ -95,6 +97,9 @@ def train(
         "metrics",
     )
     _show_outcome(terminal, outcome, names, is_json=json)
+    if not json and sys.stdout.isatty():
+        model = shlex.quote(str(outcome.model))
+        terminal.note(f'next: "scoring score INBOX --model {model}", INBOX being a folder of new records')
 
 
 def _show_outcome(terminal: Terminal, outcome: Any, names: Iterable[str], *, is_json: bool) -> None:

@@ -181,7 +181,8 @@ def _at_ingest(evaluation: Evaluation) -> Iterator[RenderableType]:
     names = [name for name in _INGEST_METRICS if name in settled]
     if not names:
         return
-    table = empty_table("as of", *(f"{name}>" for name in names))
+    drops = ("published_brier", "lead_brier", "heat_mae", "heat_ndcg_10")
+    table = empty_table("as of", *(f"{name}>" for name in names), drops=drops)
     for name, figures in evaluation.at_ingest.items():
         table.add_row(name, *(shown_number(figures.get(figure)) for figure in names))
         if name in evaluation.forecast:
