@@ -163,6 +163,7 @@ benchmark: $(RIVALS)  ## Measure speed into experiments/RESULTS.md: make benchma
 	done
 	$(BIN)/python experiments/benchmarks/growth.py $(if $(ARCHIVES),,--smoke)
 	$(BIN)/python experiments/benchmarks/same_texts.py $(or $(ARCHIVES),--smoke)
+	$(BIN)/python experiments/benchmarks/verbs.py $(if $(ARCHIVES),,--smoke)
 	$(BIN)/python experiments/benchmarks/watch.py $(if $(ARCHIVES),,--smoke)
 	$(BIN)/python experiments/benchmarks/runs.py $(if $(ARCHIVES),,--smoke)
 	$(BIN)/python experiments/benchmarks/dask_cluster.py $(or $(ARCHIVES),--smoke)

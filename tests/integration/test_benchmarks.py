@@ -272,6 +272,14 @@ def test_events_of_a_watch_are_measured(run: Run) -> None:
 
 
 @pytest.mark.exhaustive
+def test_commands_on_whole_archives_print_their_exponents(run: Run) -> None:
+    printed = run("verbs.py", "--smoke", "--sizes", "60", "120", "--verbs", "evaluate")
+    rows = [line.strip("| ").split(" | ") for line in printed.splitlines() if line.startswith("| evaluate")]
+    assert [row[1] for row in rows] == ["60", "120"]
+    assert re.search(r"^- evaluate: exponent of the time: ", printed, re.MULTILINE)
+
+
+@pytest.mark.exhaustive
 def test_listing_of_runs_is_measured_against_mlflow(run: Run) -> None:
     rows = rows_of(run("runs.py", "--smoke"))
     for name in ("import MLflow", "scoring runs", "scoring runs --sort quality_mae"):
