@@ -41,6 +41,13 @@ def serve(
     inbox: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of records that the desk shows.")
     ] = None,
+    images: Annotated[
+        bool,
+        typer.Option(
+            "--images",
+            help="Let the desk's preview load the images of records from their addresses.",
+        ),
+    ] = False,
     allow_origin: Annotated[
         list[str] | None,
         typer.Option(
@@ -98,6 +105,7 @@ def serve(
             is_token_file_shared=insecure_token_file,
             hosts=(*_LOCAL, host) if is_local and token_file is None else (),
             origins=tuple(allow_origin or ()),
+            has_images=images,
             limits=read_limits(limit or ()),
         ),
         host=host,

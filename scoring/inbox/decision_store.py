@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import NamedTuple
@@ -12,6 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from scoring.errors import Fault, RecordError, ScoringError
+from scoring.inbox.decision_history import DecisionState, History, Level, state_of
 from scoring.inbox.decision_log import Decided, DecisionLog, Id, Kind, Step
 from scoring.inbox.decisions import Decision, Decisions, Written
 
@@ -33,48 +33,6 @@ class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     path: str
     base: Id | str = ""
-
-
-class Author(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Who took a step, and when: id of the action, name of the person, id of the browser."""
-
-    id: str
-    at: datetime
-    by: str = ""
-    client: str = ""
-
-
-class DecisionState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The current decision of a record, for the page.
-
-    Parameters
-    ----------
-    path : str
-        File of the record.
-    version : int
-        Number of steps in the log up to the last one of the record.
-    head : Author or None
-        The last action on the record: its id is the base of the next one.
-    kind : str
-        What that was: ``decided``, ``saved`` or ``undone``.
-    decided : Decided or None
-        The decision; None if there is none, since all were undone.
-    decided_in : Author or None
-        Who decided.
-    top : Author or None
-        The action that an undo takes back.
-    is_saved : bool
-        Whether the decision is in the file.
-    """
-
-    path: str
-    version: int = 0
-    head: Author | None = None
-    kind: Kind = "undone"
-    decided: Decided | None = None
-    decided_in: Author | None = None
-    top: Author | None = None
-    is_saved: bool = False
 
 
 class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -102,42 +60,6 @@ class StateChanges(NamedTuple):
     states: list[DecisionState]
 
 
-class _Level(NamedTuple):
-    """What an undo takes away: a decision, or that it was saved (then with the change of the file)."""
-
-    decided: Decided
-    decided_in: Author
-    top: Author
-    written: Written | None = None
-
-
-@dataclass(slots=True)
-class _History:
-    """The steps of one record that can be undone, its last step, and a change of the file under way."""
-
-    version: int = 0
-    head: Step | None = None
-    begun: Step | None = None
-    levels: list[_Level] = field(default_factory=list)
-
-    def apply(self, step: Step) -> None:
-        """Take a step into account."""
-        if step.kind in ("saving", "undoing"):
-            self.begun = step
-            return
-        begun, self.begun = self.begun, None
-        if step.kind == "failed":
-            return
-        author = _author(step)
-        if step.kind == "decided" and step.decided is not None:
-            self.levels.append(_Level(step.decided, author, author))
-        elif step.kind == "saved" and self.levels and begun is not None:
-            self.levels.append(self.levels[-1]._replace(top=author, written=begun.written))
-        elif step.kind == "undone" and self.levels:
-            self.levels.pop()
-        self.head = step
-
-
 class DecisionStore:
     """All decisions of an inbox; each action is in the log before it counts.
 
@@ -153,7 +75,7 @@ class DecisionStore:
         self._log, self._decisions = log, decisions
         self._acting = threading.RLock()  # held while a file is changed
         self._lock = threading.Lock()  # of the fields below
-        self._histories: dict[str, _History] = {}
+        self._histories: dict[str, History] = {}
         self._done: set[tuple[str, str]] = set()  # action and path
         self._version = 0
 
@@ -180,7 +102,7 @@ class DecisionStore:
                 with self._lock:
                     self._version += 1
                     self._done.clear()
-                    self._histories = {path: _History(self._version) for path in self._histories}
+                    self._histories = {path: History(self._version) for path in self._histories}
             self._apply(self._log.read())
 
     def recover(self, now: datetime) -> None:
@@ -243,7 +165,7 @@ class DecisionStore:
         return [self._change(action, target, self._save) for target in targets]
 
     def _change(
-        self, action: Action, target: Target, change: Callable[[Action, str, _Level], None]
+        self, action: Action, target: Target, change: Callable[[Action, str, Level], None]
     ) -> Outcome:
         """Change one record, unless somebody else was first."""
         path = target.path
@@ -262,11 +184,13 @@ class DecisionStore:
             return Outcome(path, str(error))
         return Outcome(path)
 
-    def _save(self, action: Action, path: str, level: _Level) -> None:
+    def _save(self, action: Action, path: str, level: Level) -> None:
         if level.written is not None:
             raise RecordError(Fault(path, 0, "", "a decision that is saved", "one that is not"))
         decided = level.decided
-        decision = Decision(path, decided.record_sha256, decided.labels, decided.before)
+        decision = Decision(
+            path, decided.record_sha256, decided.labels, decided.before, decided.reason, decided.note
+        )
         by = level.decided_in.by or action.by
         self._attempt(
             action,
@@ -275,7 +199,7 @@ class DecisionStore:
             ("saving", "saved"),
         )
 
-    def _undo(self, action: Action, path: str, level: _Level) -> None:
+    def _undo(self, action: Action, path: str, level: Level) -> None:
         written = level.written
         if written is None:
             self._append([_step(action, "undone", path)])
@@ -347,32 +271,11 @@ class DecisionStore:
         with self._lock:
             for step in steps:
                 self._version += 1
-                history = self._histories.setdefault(step.path, _History())
+                history = self._histories.setdefault(step.path, History())
                 history.apply(step)
                 history.version = self._version
                 if step.kind in ("decided", "saved", "undone"):
                     self._done.add((step.id, step.path))
-
-
-def state_of(path: str, history: _History) -> DecisionState:
-    """State of a record for the page."""
-    head, top = history.head, history.levels[-1] if history.levels else None
-    if head is None:
-        return DecisionState(path=path, version=history.version)
-    return DecisionState(
-        path=path,
-        version=history.version,
-        head=_author(head),
-        kind=head.kind,
-        decided=top.decided if top is not None else None,
-        decided_in=top.decided_in if top is not None else None,
-        top=top.top if top is not None else None,
-        is_saved=top is not None and top.written is not None,
-    )
-
-
-def _author(step: Step) -> Author:
-    return Author(id=step.id, at=step.at, by=step.by, client=step.client)
 
 
 def _step(

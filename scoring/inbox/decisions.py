@@ -41,12 +41,16 @@ class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     before : Labels or None
         Labels in the file at that time. If they are given, a record whose labels have changed since is not
         written; if not, one whose content has.
+    reason, note : str
+        Why, for the ledger.
     """
 
     path: str
     record_sha256: str
     labels: Labels
     before: Labels | None = None
+    reason: str = ""
+    note: str = ""
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -333,7 +337,9 @@ def _corrections(
             predicted=predicted,
             value=value,
             model=score.model,
+            reason=decision.reason,
+            note=decision.note,
         )
         corrections.append(correction)
-        reversals.append(msgspec.structs.replace(correction, value=earlier))
+        reversals.append(msgspec.structs.replace(correction, value=earlier, reason="", note=""))
     return corrections, tuple(reversals)

@@ -24,6 +24,7 @@ from scoring.records.decode import decode_file
 from scoring.records.field_maps.lookup import FieldMaps
 from scoring.records.file_names import name_of, path_of
 from scoring.records.files import files_within
+from scoring.records.forms.front_matter import find_front_matter
 from scoring.records.ledger import Digests, Holding, Ledger, digests_of, read_ledger
 from scoring.records.limits import UNLIMITED, RecordLimits
 from scoring.records.record import Document
@@ -57,6 +58,7 @@ class _File(NamedTuple):
     state: State
     model: str
     result: Scored | Row  # a plain row has a fault
+    text: str  # excerpt and body in lower case, for searches
     is_read: bool  # False if unreadable: no event announces that it became readable
 
 
@@ -131,10 +133,10 @@ class Inbox:
             pending = [path for path, state in present.items() if self._is_due(path, state, saved)]
             is_changed = len(self._files) != n_before or state_of(self.ledger) != self._corrections[0]
             for start in range(0, len(pending), _BATCH):
-                for path, result, is_read in self._read(pending[start : start + _BATCH], saved):
+                for path, result, text, is_read in self._read(pending[start : start + _BATCH], saved):
                     previous = self._files.get(path)
                     is_changed = is_changed or previous is None or previous.result != result
-                    self._files[path] = _File(present[path], saved.name, result, is_read)
+                    self._files[path] = _File(present[path], saved.name, result, text, is_read)
                 if not n_before:
                     self._publish(saved.models.leaders, is_complete=False)
                 on_progress(min(start + _BATCH, len(pending)), len(pending))
@@ -219,6 +221,11 @@ class Inbox:
         rows = self._published.rows
         return [rows[path][1] for path in dict.fromkeys(paths) if path in rows]
 
+    def search(self, term: str) -> list[str]:
+        """Paths of the records whose excerpt or body contains a text, whatever its case."""
+        wanted = term.lower()
+        return [path for path, file in list(self._files.items()) if wanted in file.text]
+
     def file(self, path: str) -> Path:
         """File of a record, from its path as encoded by :func:`scoring.records.file_names.name_of`."""
         return self.folder / path_of(path)
@@ -275,9 +282,10 @@ class Inbox:
         states = {name_of(os.path.relpath(file, self.folder)): state_of(file) for file in files}
         return {path: state for path, state in states.items() if state}, faults
 
-    def _read(self, paths: Sequence[str], saved: SavedModel) -> Iterator[tuple[str, Scored | Row, bool]]:
-        """Read and score files; yield path, result, and whether the file was readable."""
+    def _read(self, paths: Sequence[str], saved: SavedModel) -> Iterator[tuple[str, Scored | Row, str, bool]]:
+        """Read and score files; yield path, result, text, and whether the file was readable."""
         documents: list[Document] = []
+        texts: list[str] = []
         self.field_maps.with_model_map(saved.scorer.field_map, reads_bodies=saved.scorer.reads_bodies)
         for path in paths:
             is_read = False
@@ -285,10 +293,11 @@ class Inbox:
                 data = read_bytes(self.file(path))
                 is_read = True
                 documents.append(self._decode(data, path))
+                texts.append(_text_of(data, documents[-1]))
             except RecordError as error:
-                yield path, Row(path=path, title=os.path.basename(path), fault=str(error)), is_read
-        for document, scored in zip(documents, score_rows(documents, saved), strict=True):
-            yield document.path, scored, True
+                yield path, Row(path=path, title=os.path.basename(path), fault=str(error)), "", is_read
+        for document, text, scored in zip(documents, texts, score_rows(documents, saved), strict=True):
+            yield document.path, scored, text, True
 
     def _decode(self, data: bytes, path: str) -> Document:
         self._limits.check_bytes(len(data), path)
@@ -315,6 +324,12 @@ class Inbox:
         gone |= dict.fromkeys(self._published.rows.keys() - entries.keys(), version)
         latest_gone = list(gone.items())[-_MAX_GONE:]
         self._published = _Published(version, entries, dict(latest_gone))
+
+
+def _text_of(data: bytes, document: Document) -> str:
+    """Excerpt and body of a record in lower case."""
+    body = data[find_front_matter(data, document.path).stop :]
+    return f"{document.record.excerpt}\n{body.decode(errors='replace')}".lower()
 
 
 def _with_corrections(row: Row, active_corrections: Holding) -> Row:

@@ -115,6 +115,8 @@ class RecordDetails(msgspec.Struct, frozen=True, kw_only=True):
         Scores, feature contributions and counterfactuals.
     excerpt : str
         Excerpt of the record.
+    image : str
+        Address of its first image; empty if it has none.
     coverage : tuple of CoverageEntry
         Related records with the highest quality.
     corrections : tuple of Correction
@@ -123,6 +125,7 @@ class RecordDetails(msgspec.Struct, frozen=True, kw_only=True):
 
     explanation: Explanation
     excerpt: str
+    image: str
     coverage: tuple[CoverageEntry, ...]
     corrections: tuple[Correction, ...]
 
@@ -277,6 +280,7 @@ def record_details(
     return RecordDetails(
         explanation=explain(saved.scorer, document),
         excerpt=record.excerpt,
+        image=next((image.url for image in record.images if image.url), ""),
         coverage=tuple(_coverage_entry(entry) for entry in known[:_MAX_COVERAGE]),
         corrections=tuple(
             correction for correction in corrections if correction.holds_for == digests.of(correction.field)

@@ -65,6 +65,8 @@ class Correction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         Predicted and correct value; a `value` of None withdraws earlier corrections.
     model : str
         Name and version of the model.
+    reason, note : str
+        Why, in the author's words; empty if not given.
     """
 
     at: Annotated[datetime, msgspec.Meta(tz=True)]
@@ -76,6 +78,8 @@ class Correction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     predicted: bool | int
     value: bool | int | None
     model: str
+    reason: str = ""
+    note: str = ""
 
     @property
     def holds_for(self) -> str:
@@ -205,8 +209,7 @@ def append_corrections(path: Path, corrections: Sequence[Correction]) -> None:
         If it cannot be written; the file is then unchanged.
     """
     lines = b"".join(
-        msgspec.json.encode({"format": FORMAT} | msgspec.structs.asdict(correction)) + b"\n"
-        for correction in corrections
+        msgspec.json.encode({"format": FORMAT} | _fields_of(correction)) + b"\n" for correction in corrections
     )
     if not lines:
         return
@@ -228,6 +231,12 @@ def append_corrections(path: Path, corrections: Sequence[Correction]) -> None:
         except OSError:
             file.truncate(n_bytes)
             raise
+
+
+def _fields_of(correction: Correction) -> dict[str, object]:
+    """Fields of a line; reason and note only if they are given."""
+    fields = msgspec.structs.asdict(correction)
+    return {name: value for name, value in fields.items() if value or name not in ("reason", "note")}
 
 
 def with_corrections(document: Document, holding: Holding) -> Document:

@@ -126,6 +126,8 @@ class ServiceOptions:
         the service by DNS rebinding.
     origins : tuple of str
         Origins whose pages may send requests from a browser (CORS).
+    has_images : bool
+        Whether the desk's preview loads the images of records from their addresses.
     follow_seconds : float
         Interval between checks for a new model; seconds.
     limits : RequestLimits
@@ -139,5 +141,6 @@ class ServiceOptions:
     is_token_file_shared: bool = False
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
+    has_images: bool = False
     follow_seconds: float = 2.0
     limits: RequestLimits = field(default_factory=RequestLimits)

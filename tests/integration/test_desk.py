@@ -180,6 +180,7 @@ def test_corrected_by_keys_alone_undone_written_and_taken_back(desk: Page, inbox
     desk.keyboard.press("e")
     desk.keyboard.type(str(quality + 3))
     desk.keyboard.press("Enter")
+    expect(desk.get_by_role("button", name="Save 1")).to_be_enabled()
     second = active(desk)
     assert second != first
     desk.keyboard.press("a")
@@ -251,9 +252,10 @@ def test_what_was_decided_outlives_a_reload_and_a_change_of_the_record_but_not_o
     expect(desk.locator("#toast")).to_have_text("1 file saved")
     assert b"\nquality: " in file.read_bytes()
     assert file.stat().st_mode & 0o777 == 0o640
-    desk.get_by_role("button", name="Accept").click()
+    desk.get_by_role("button", name="Accept", exact=True).click()
+    expect(desk.get_by_role("button", name="Save 1")).to_be_enabled()
     desk.keyboard.press("w")
-    expect(desk.locator("#toast")).to_have_text("1 file saved")
+    expect(desk.get_by_role("button", name="Save 1")).to_have_count(0)
     assert b"\nquality: 5\n" not in other.read_bytes()
 
 
@@ -331,7 +333,7 @@ def test_heat_and_published_follow_the_quality_unless_they_are_locked(desk: Page
     desk.locator("#label-quality").fill("5")
     desk.keyboard.press("Enter")  # before the rule has answered: its values count
     desk.locator("#state").select_option("done")
-    expect(desk.locator(".record .values")).to_have_text(re.compile("^5 · −?\\d · no$"))
+    expect(desk.locator(".record .values")).to_have_text(re.compile("^5 · \N{MINUS SIGN}?\\d · no$"))
 
 
 @pytest.mark.parametrize("order", ["doubt", "heat", "newest"])
@@ -354,6 +356,87 @@ def test_the_next_undecided_record_is_active_in_any_order(desk: Page, order: str
     expect(desk.locator(".record.active")).to_be_in_viewport()
     desk.keyboard.press("a")
     expect(desk.locator(".record.active .title")).to_have_text(shown[3])
+
+
+def test_what_is_asked_for_is_in_the_address_and_can_be_saved(
+    desk: Page, inbox: Path, open_page: Open, desk_service: Service
+) -> None:
+    (inbox / "new.md").write_text(
+        "---\ntitle: Orchard opens\npublishedDateTime: 2021-05-02T00:00:00Z\nprovider:\n  name: The Quay\n"
+        "topics:\n- Kites\n---\nGulls over the northern pier.\n",
+        "utf-8",
+    )
+    expect(desk.locator("#count")).to_have_text(f"{N_RECORDS + 1} left")
+    for text in (
+        '"northern pier"',
+        "gulls -tessaril",
+        'provider:"the quay"',
+        "topic:kites orchard",
+        "after:2021-05",
+        "after:2021 before:2021-06",
+        "quality:<1000 after:2021 -published:maybe",
+    ):
+        desk.locator("#text").fill(text)
+        expect(desk.locator("#count")).to_have_text(f"1 of {N_RECORDS + 1} left")
+        expect(desk.locator(".record .title")).to_have_text(["Orchard opens"])
+    for text in ("quality:>5000", "before:2001", '"pier northern"', "-topic:tessaril -topic:kites"):
+        desk.locator("#text").fill(text)
+        expect(desk.locator("#count")).to_have_text(f"0 of {N_RECORDS + 1} left")
+    desk.locator("#text").fill("published:yes")
+    expect(desk.locator(".record .published.no")).to_have_count(0)
+    desk.locator("#order").select_option("newest")
+    shown = desk.locator("#count").inner_text()
+    expect(desk).to_have_url(re.compile(r"\?text=published%3Ayes&order=newest$"))
+    desk.reload()
+    expect(desk.locator("#count")).to_have_text(shown)
+    other = open_page(desk.url)
+    expect(other.locator("#count")).to_have_text(shown)
+    expect(other.locator("#order")).to_have_value("newest")
+
+    desk.get_by_role("button", name="Views").click()
+    desk.locator("#view-name").fill("Fresh")
+    desk.keyboard.press("Enter")
+    expect(desk.locator("#views-list .view")).to_have_text(["Fresh"])
+    desk.keyboard.press("Escape")
+    desk.locator("#text").fill("")
+    desk.keyboard.press("Escape")
+    expect(desk.locator("#count")).to_have_text(f"{N_RECORDS + 1} left")
+    desk.keyboard.press("f")
+    desk.locator("#views-list .view").click()
+    expect(desk.locator("#count")).to_have_text(shown)
+    expect(desk.locator("#text")).to_have_value("published:yes")
+
+
+def test_decided_by_keys_with_a_reason_and_a_note_and_others_see_where_one_is(
+    desk: Page, place: Path, open_page: Open, desk_service: Service
+) -> None:
+    first = active(desk)
+    other = loaded(open_page(desk_service.url))
+    expect(other.locator(".record .chip.here").first).to_be_visible()
+    was = drawn(desk).first.locator(".published").get_attribute("class")
+    assert was is not None
+    is_published = "yes" in was
+    desk.keyboard.press("-" if is_published else "+")
+    desk.keyboard.press("e")
+    desk.locator("#label-quality").fill("7")
+    desk.get_by_label("Reason").select_option("old news")
+    desk.get_by_label("Note").fill("from last week")
+    desk.keyboard.press("Enter")
+    expect(desk.get_by_role("button", name="Save 2")).to_be_enabled()
+    desk.locator("#grid").focus()
+    desk.keyboard.press("w")
+    expect(desk.locator("#toast")).to_have_text("2 files saved")
+    corrections = read_ledger(place / "home" / "corrections.jsonl").corrections
+    (flipped,) = [line for line in corrections if not line.reason]
+    assert (flipped.field, flipped.value, flipped.note) == ("published", not is_published, "")
+    assert {line.note for line in corrections if line.reason == "old news"} == {"from last week"}
+    desk.locator("#state").select_option("done")
+    desk.locator(".record .title").get_by_text(first, exact=True).click()
+    expect(desk.locator("#details")).to_contain_text("saved")
+    desk.locator("#grid").focus()
+    desk.keyboard.press("v")
+    expect(desk.locator("#preview .excerpt")).to_be_visible()
+    expect(desk.locator("#preview img")).to_have_count(0)  # without --images
 
 
 def test_files_that_come_change_and_go_are_seen_by_every_page(
@@ -478,7 +561,7 @@ def test_dropped_files_are_looked_at_and_not_kept(desk: Page, inbox: Path, place
     expect(desk.locator("#toast")).to_contain_text("neither Markdown nor JSON lines")
     assert sorted(file.name for file in inbox.iterdir()) == before
     desk.reload()
-    loaded(desk)
+    expect(desk.locator("#count")).to_have_text(f"0 of {N_RECORDS} records")
 
 
 def test_five_thousand_rows(
@@ -502,7 +585,8 @@ def test_five_thousand_rows(
         page.get_by_label("By story").check()
         expect(page.locator(".story").first).to_be_visible()
         assert page.locator("#window > *").count() < 70
-        page.locator("#text").fill("pruning rig")
+        with page.expect_response("**/desk/search"):
+            page.locator("#text").fill("pruning rig")
         expect(page.locator("#count")).to_have_text(re.compile(r" of 5,000 records"))
 
 

@@ -74,8 +74,28 @@ def test_it_fits_a_phone(open_page: Open, desk_service: Service, inbox: Path) ->
     assert (box["x"], box["width"]) == (0, PHONE["width"])
     assert overhang() <= 0
     assert page.evaluate("(details.scrollWidth - details.clientWidth)") <= 0
-    page.get_by_role("button", name="Accept").tap()
+    page.get_by_role("button", name="Accept", exact=True).tap()
     expect(page.get_by_role("button", name="Save 1")).to_be_attached()
+
+
+def test_targets_are_large_enough_on_a_phone_and_numbers_are_labelled(
+    open_page: Open, desk_service: Service, inbox: Path
+) -> None:
+    page = loaded(open_page(desk_service.url, viewport=PHONE, has_touch=True))
+    drawn(page).first.tap()
+    expect(page.locator(".waterfall")).to_be_visible()
+    small = page.evaluate(
+        """() => [...document.querySelectorAll("button, select, input:not([type=checkbox]), .check, .record")]
+            .filter(element => element.checkVisibility() && !element.closest(".heads"))
+            .filter(element => element.getBoundingClientRect().height < 44)
+            .map(element => element.outerHTML.slice(0, 90))"""
+    )
+    assert small == []
+    labels = [
+        drawn(page).first.locator(f".{name}").evaluate("cell => getComputedStyle(cell, '::before').content")
+        for name in ("heat", "quality", "published")
+    ]
+    assert labels == ['"Heat"', '"Quality"', '"Published"']
 
 
 def test_dark_is_dark(open_page: Open, desk_service: Service, inbox: Path) -> None:

@@ -7,8 +7,9 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from scoring.errors import RecordError
+from scoring.inbox.decision_history import DecisionState
 from scoring.inbox.decision_log import Decided, DecisionLog
-from scoring.inbox.decision_store import Action, DecisionState, DecisionStore, Outcome, StateChanges, Target
+from scoring.inbox.decision_store import Action, DecisionStore, Outcome, StateChanges, Target
 from scoring.inbox.decisions import Decisions
 from scoring.inbox.inbox import Inbox
 from scoring.settings import Settings

@@ -19,6 +19,7 @@ from scoring.inbox.folder_watch import looks
 from scoring.inbox.inbox import Inbox
 from scoring.records.field_maps.lookup import field_maps_of
 from scoring.service.desk.live_decisions import LiveDecisions
+from scoring.service.desk.presence import Presence, PresenceList
 from scoring.service.desk.work_queue import WorkQueue
 from scoring.service.model_manager import ModelManager, Served
 from scoring.service.options import ServiceOptions
@@ -58,6 +59,7 @@ class LiveInbox:
         self, options: ServiceOptions, manager: ModelManager, stopping: asyncio.Event, queue: WorkQueue
     ) -> None:
         self._manager, self._stopping, self._queue = manager, stopping, queue
+        self._has_images = options.has_images
         self._inbox: Inbox | None = None
         self._decisions: LiveDecisions | None = None
         if options.inbox is not None:
@@ -65,6 +67,7 @@ class LiveInbox:
             field_maps = field_maps_of([str(options.inbox)], options.settings)
             self._inbox = Inbox(options.inbox, ledger, options.limits.of_record, field_maps)
             self._decisions = LiveDecisions(self._inbox, options.settings, self._notify_soon)
+        self._presence = PresenceList()
         self._is_due = asyncio.Event()
         self._listeners: set[asyncio.Event] = set()
         self._loop = asyncio.get_running_loop()
@@ -95,6 +98,11 @@ class LiveInbox:
         if self._decisions is None:
             raise _no_inbox()
         return self._decisions
+
+    def be_at(self, presence: Presence) -> None:
+        """Take note of the record at which a page is; called in the event loop."""
+        if self._presence.update(presence):
+            self._notify()
 
     @property
     def saved(self) -> SavedModel:
@@ -134,13 +142,15 @@ class LiveInbox:
             stop.set()
             await asyncio.to_thread(watching.join)
 
-    async def events(self) -> AsyncIterator[bytes]:
-        """All rows and decisions, then changed ones, as server-sent events."""
+    async def events(self, page: str = "") -> AsyncIterator[bytes]:
+        """All rows and decisions, then changed ones, as server-sent events for a page."""
         changed = asyncio.Event()
         self._listeners.add(changed)
+        self._presence.join(page)
         try:
             yield self._event("begin", self._status())
             version = decided_version = 0
+            known: list[Presence] = []
             while not self._stopping.is_set():
                 changed.clear()
                 status = self._status()  # read before the rows: rows that it counts as read are in them
@@ -157,10 +167,15 @@ class LiveInbox:
                     for begin in range(0, len(decided.states), _ROWS_PER_EVENT):
                         yield self._event("decisions", decided.states[begin : begin + _ROWS_PER_EVENT])
                     decided_version = decided.version
+                if (present := self._presence.present()) != known:
+                    yield self._event("here", present)
+                    known = present
                 yield self._event("status", status)
                 await self._wait(changed)
         finally:
             self._listeners.discard(changed)
+            if self._presence.leave(page):
+                self._notify()
 
     async def _wait(self, changed: asyncio.Event) -> None:
         """Wait for a change, the stop, or the next keep-alive."""
@@ -238,6 +253,7 @@ class LiveInbox:
             "model": saved.name,
             "threshold": saved.models.thresholds.published,
             "targets": saved.models.targets,
+            "images": self._has_images,
             "read": self._is_read,
             "done": done,
             "total": total,

@@ -8,26 +8,36 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from importlib.resources import files
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Query, Request, Response
 from starlette.responses import StreamingResponse
 
 from scoring.errors import RecordError
-from scoring.explanation.policy import SectionPolicyText, policy_texts
-from scoring.inbox.decision_log import MAX_NAME_CHARS, Decided, Id
-from scoring.inbox.decision_store import Action, DecisionState, Outcome, Target
+from scoring.explanation.policy import policy_texts
+from scoring.inbox.decision_log import MAX_NAME_CHARS, Decided
+from scoring.inbox.decision_store import Action, Outcome, Target
 from scoring.inbox.preview import UploadedFile, explain_preview, preview
-from scoring.inbox.rows import Row
 from scoring.inbox.rule_labels import labels_by_rule
 from scoring.records.limits import RecordLimitError
-from scoring.records.record import Labels
 from scoring.service.batching import Admission
 from scoring.service.desk.live_decisions import LiveDecisions
 from scoring.service.desk.live_inbox import LiveInbox
 from scoring.service.desk.live_suggestions import LiveSuggestions
+from scoring.service.desk.messages import (
+    ChangeRequest,
+    DecidedRecord,
+    DecideRequest,
+    ModelPolicy,
+    Outcomes,
+    PreviewRequest,
+    RuleRequest,
+    SearchRequest,
+)
+from scoring.service.desk.presence import Presence
 from scoring.service.desk.work_queue import DeskWork, WorkQueue
+from scoring.service.middleware import PAGE_POLICY
 from scoring.service.options import RequestLimits
 from scoring.service.problem_details import ProblemError, record_problem
 from scoring.service.request_body import JSON, form_of, read_body
@@ -44,59 +54,6 @@ _TYPES = {
 _ENCODER = msgspec.json.Encoder()
 
 T = TypeVar("T")
-
-
-class PreviewRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Files dropped onto the page, to be scored but not saved."""
-
-    files: list[UploadedFile]
-
-
-class RuleRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A record of the inbox, and the labels that are fixed."""
-
-    path: str
-    labels: Labels
-
-
-class DecidedRecord(Decided, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A decision of one record, and the record's last step as the page knows it."""
-
-    path: str
-    base: str = ""
-
-
-class DecideRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Decisions that are not saved yet, the id of the action, and who decides."""
-
-    id: Id
-    decisions: list[DecidedRecord]
-    by: str = ""
-    client: str = ""
-
-
-class ChangeRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Records whose decisions are to be saved or undone, the id of the action, and who does it."""
-
-    id: Id
-    targets: list[Target]
-    by: str = ""
-    client: str = ""
-
-
-class Outcomes(msgspec.Struct, frozen=True):
-    """Results of an action in the order of its records, and what their decisions and changed rows are now."""
-
-    results: list[Outcome]
-    states: list[DecisionState]
-    rows: list[Row]
-
-
-class ModelPolicy(msgspec.Struct, frozen=True):
-    """The policies of a model in words; empty if it was trained before models had rules."""
-
-    model: str
-    policies: list[SectionPolicyText]
 
 
 @asynccontextmanager
@@ -127,7 +84,12 @@ router = APIRouter(lifespan=_lifespan, include_in_schema=False)
 @router.get("/")
 async def page(request: Request) -> Response:
     """The page."""
-    return Response(request.app.state.page["index.html"], media_type=_TYPES["html"])
+    headers = {}
+    if request.app.state.options.has_images:
+        headers["content-security-policy"] = PAGE_POLICY.replace(
+            "img-src 'self'", "img-src 'self' https: http:"
+        )
+    return Response(request.app.state.page["index.html"], media_type=_TYPES["html"], headers=headers)
 
 
 @router.get("/page/{name}")
@@ -141,10 +103,10 @@ async def page_file(request: Request, name: str) -> Response:
 
 
 @router.get("/desk/events")
-async def events(request: Request) -> Response:
+async def events(request: Request, page: Annotated[str, Query(max_length=80)] = "") -> Response:
     """All rows of the inbox, then changed rows, as an endless stream of server-sent events."""
     inbox: LiveInbox = request.app.state.inbox
-    return StreamingResponse(inbox.events(), media_type="text/event-stream")
+    return StreamingResponse(inbox.events(page), media_type="text/event-stream")
 
 
 @router.get("/desk/details")
@@ -164,6 +126,24 @@ async def by_rule(request: Request) -> Response:
         body = await _body(request, RuleRequest, queue, admission)
         work = partial(labels_by_rule, inbox.inbox, body.path, inbox.saved, body.labels)
         return await _of_record(queue, work)
+
+
+@router.post("/desk/search")
+async def search(request: Request) -> Response:
+    """Paths of the records whose excerpt or body contains each text."""
+    queue, inbox = request.app.state.desk_work.pages, request.app.state.inbox
+    with queue.admission_control.enter() as admission:
+        body = await _body(request, SearchRequest, queue, admission)
+        return await _json(queue, lambda: {term: inbox.inbox.search(term) for term in body.terms})
+
+
+@router.post("/desk/here")
+async def here(request: Request) -> Response:
+    """Take note of the record at which a page is."""
+    queue, inbox = request.app.state.desk_work.decisions, request.app.state.inbox
+    with queue.admission_control.enter() as admission:
+        inbox.be_at(await _body(request, Presence, queue, admission))
+        return Response(b"{}", media_type=JSON)
 
 
 @router.get("/desk/suggestions")

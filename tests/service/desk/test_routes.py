@@ -26,6 +26,7 @@ from scoring.settings import Settings
 from tests.service.conftest import Serve
 
 OWN = {"x-scoring-desk": "1"}
+POSTED = ("preview", "preview/details", "rule", "search", "here", "decide", "save", "undo")
 
 
 def stop(error: Exception) -> None:
@@ -131,7 +132,9 @@ def test_dropped_files_are_scored_and_explained(client: TestClient, folder: Path
     assert (answer.status_code, answer.json()["faults"][0]["line"]) == (422, 1)
 
 
-@pytest.mark.parametrize("path", ["preview", "preview/details", "rule", "decide", "save", "undo"])
+@pytest.mark.parametrize(
+    "path", ["preview", "preview/details", "rule", "search", "here", "decide", "save", "undo"]
+)
 def test_only_the_page_itself_may_ask_for_changes(desk: TestClient, path: str, folder: Path) -> None:
     path = f"/desk/{path}"
     before = {file: file.read_bytes() for file in folder.iterdir()}
@@ -188,6 +191,16 @@ def test_decisions_are_saved_each_at_its_place_and_undone(
     assert read_ledger(settings.home / LEDGER).holding() == {}
     (state,) = desk.app.state.inbox.decisions.of([first["path"]])  # type: ignore[attr-defined]
     assert (state.decided.labels.quality, state.is_saved) == (labels.quality, False)  # decided again
+
+
+def test_excerpts_and_bodies_are_searched(desk: TestClient, folder: Path) -> None:
+    head = "---\ntitle: Rain\nexcerpt: A Wet day\n"
+    (folder / "new.md").write_text(f"{head}---\nOn the Pier they waited.\n", "utf-8")
+    wait_for(desk, 6)
+    body = {"terms": ["wet DAY", "the pier they", "excerpt:", "nowhere"]}
+    answer = desk.post("/desk/search", json=body, headers=OWN).json()
+    assert answer == {"wet DAY": ["new.md"], "the pier they": ["new.md"], "excerpt:": [], "nowhere": []}
+    assert desk.post("/desk/search", json={"terms": [""]}, headers=OWN).status_code == 422
 
 
 def test_details_of_the_inbox(desk: TestClient, saved: SavedModel) -> None:

@@ -1,5 +1,7 @@
 // Requests to the service.
 
+import { PAGE } from "./person.js";
+
 const DESK_HEADER = { "X-Scoring-Desk": "1" };
 
 async function decoded(response) {
@@ -23,6 +25,12 @@ export const act = (kind, body) =>
 /** Labels that follow from given ones by the model's rules. */
 export const byRule = (path, labels) => post("/desk/rule", { path, labels });
 
+/** Paths of the records whose excerpt or body contains each text. */
+export const search = (terms) => post("/desk/search", { terms });
+
+/** Tell at which record this page is. */
+export const here = (presence) => post("/desk/here", presence);
+
 /** Details of a record: of the inbox by its path, of a dropped file by its text. */
 export const details = (row) =>
   row.dropped
@@ -36,11 +44,12 @@ export const suggestions = () => fetch("/desk/suggestions", { headers: DESK_HEAD
 export const policy = () => fetch("/desk/policy", { headers: DESK_HEADER }).then(decoded);
 
 /** Follow the inbox: all rows, then changed rows. The browser reconnects by itself. */
-export function follow({ begin, rows, decisions, status, link }) {
-  const source = new EventSource("/desk/events");
+export function follow({ begin, rows, decisions, here, status, link }) {
+  const source = new EventSource(`/desk/events?page=${PAGE}`);
   source.addEventListener("begin", (event) => begin(JSON.parse(event.data)));
   source.addEventListener("rows", (event) => rows(JSON.parse(event.data)));
   source.addEventListener("decisions", (event) => decisions(JSON.parse(event.data)));
+  source.addEventListener("here", (event) => here(JSON.parse(event.data)));
   source.addEventListener("status", (event) => status(JSON.parse(event.data)));
   source.addEventListener("open", () => link(true));
   source.addEventListener("error", () => link(false));

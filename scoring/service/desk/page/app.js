@@ -2,18 +2,23 @@
 
 import * as api from "./api.js";
 import { dropped } from "./drop.js";
-import { accept, decide, decisions, save, saveable, undo, undoHere } from "./decide.js";
+import { accept, decide, decisions, predictedOf, save, undo, undoHere } from "./decide.js";
 import { by } from "./person.js";
-import { isDone, isUndecided, sectionOf, sectionText, setFields, store } from "./store.js";
-import { latestOfMine, states } from "./states.js";
+import { setFields, store } from "./store.js";
+import { states } from "./states.js";
+import { updateToolbar } from "./toolbar.js";
+import { readAddress, showViews, updateAddress } from "./address.js";
+import { forgetFound, whenFound } from "./query.js";
 import { outbox } from "./outbox.js";
 import { list } from "./list.js";
 import { detailsPane } from "./details.js";
 import { offerSeveral, selection } from "./bulk.js";
 import { modelNotice, showProgress, updateProgress } from "./progress.js";
+import { presence } from "./presence.js";
+import { preview } from "./preview.js";
 import { policyPanel } from "./policy.js";
 import { suggestions } from "./suggestions.js";
-import { h, many, number, shown } from "./format.js";
+import { many, number, safeUrl, shown } from "./format.js";
 
 const $ = (id) => document.getElementById(id);
 let status = { folder: null, read: false, total: 0, done: 0, fault: "", model: "" };
@@ -36,13 +41,9 @@ function redraw(path) {
     if (isFromTop) list.end(false);
     else if (nextActive !== undefined && !list.goTo(nextActive)) list.reveal();
     [isFromTop, nextActive] = [false, undefined];
-    updateChoices();
-    $("count").textContent = countText(count);
-    for (const head of document.querySelectorAll("[data-order]"))
-      head.setAttribute("aria-sort", head.dataset.order === store.shownOrder ? "descending" : "none");
-    updateOrder();
-    updateButtons();
-    updateEmpty(count);
+    updateToolbar(count, status);
+    updateAddress();
+    presence.move(list.active && !list.active.dropped ? list.active.path : "");
     updateProgress();
     modelNotice.show();
     if (detailsPane.row) {
@@ -51,77 +52,6 @@ function redraw(path) {
       else detailsPane.close();
     }
   });
-}
-
-/** Number of records shown, and of all; in the queue, of those that wait for a decision. */
-function countText(count) {
-  if (store.filter.state !== "todo") {
-    const all = store.rows.size;
-    return count === all ? many(all, "record") : `${number(count)} of ${many(all, "record")}`;
-  }
-  const left = [...store.rows.values()].filter(isUndecided).length;
-  const shown = store.items.filter(({ row }) => row && isUndecided(row)).length;
-  const faulty = store.items.filter(({ row }) => row?.fault).length;
-  return `${shown === left ? number(left) : `${number(shown)} of ${number(left)}`} left${faulty ? `, ${number(faulty)} cannot be used` : ""}`;
-}
-
-function updateButtons() {
-  const count = saveable().length;
-  $("write").replaceChildren(count ? `Save ${number(count)}` : "Save", h("span", { class: "wide", text: " to files" }));
-  $("write").disabled = !count;
-  $("undo").disabled = !latestOfMine().length;
-}
-
-/** Show a line about the order of the rows if it needs explaining. */
-function updateOrder() {
-  const { order, shownOrder } = store;
-  $("order").value = shownOrder;
-  let note = "";
-  if (order === "labels") note = suggestions.note;
-  else if (order !== shownOrder && store.isMixed) note = `By probability: points of these sections cannot be compared. Choose a section to order by ${order}.`;
-  $("order-note").hidden = !note;
-  if ($("order-note").textContent !== shown(note)) $("order-note").textContent = shown(note);
-}
-
-function updateChoices() {
-  choose($("section"), "All sections", store.choices((row) => [sectionOf(row)]), sectionText);
-  $("section").hidden = !store.hasSections;
-  choose($("topic"), "All topics", store.choices((row) => row.topics ?? []));
-  choose($("provider"), "All providers", store.choices((row) => [row.provider]));
-}
-
-function choose(select, first, choices, textOf = (name) => name) {
-  const key = JSON.stringify(choices);
-  if (select.dataset.key === key) return;
-  select.dataset.key = key;
-  const value = select.value;
-  select.replaceChildren(new Option(first, ""), ...choices.map(([name, count]) => new Option(shown(`${textOf(name)} (${number(count)})`), name)));
-  select.value = choices.some(([name]) => name === value) ? value : "";
-  store.filter[select.id] = select.value;
-}
-
-function updateEmpty(count) {
-  $("empty").hidden = count > 0;
-  $("grid").hidden = count === 0;
-  if (count) return;
-  const isLoading = status.folder && (!status.read || status.total > 0);
-  const [title, text] = store.rows.size
-    ? isQueueEmpty()
-      ? ["All done", "No record is left to decide. Those that are decided or saved are under Done."]
-      : ["No records match the filter", "Change the filter, or press Esc in the text filter to clear it."]
-    : isLoading
-      ? ["Reading the inbox", ""]
-      : status.folder
-        ? ["The inbox is empty", "New files appear here automatically. Dropped files are scored, but not saved."]
-        : ["Drop records here", "Markdown files or JSON lines. They are scored, but not saved."];
-  $("empty-title").textContent = title;
-  $("empty-text").textContent = text;
-  $("choose").hidden = store.rows.size > 0 || isLoading;
-}
-
-/** Whether no record is left to decide, whatever else is filtered. */
-function isQueueEmpty() {
-  return store.filter.state === "todo" && ![...store.rows.values()].some((row) => !isDone(row));
 }
 
 function updateStatus() {
@@ -145,7 +75,7 @@ function say(text, isFault = false) {
 // The inbox ---------------------------------------------------------------
 
 function take(row) {
-  store.rows.set(row.path, row);
+  store.put(row);
 }
 
 api.follow({
@@ -159,25 +89,30 @@ api.follow({
     states.take(sent);
     redraw();
   },
+  here(pages) {
+    if (presence.take(pages)) redraw();
+  },
   rows({ rows, gone }) {
     for (const row of rows) {
       take(row);
       stale?.delete(row.path);
     }
-    for (const path of gone) store.rows.delete(path);
+    for (const path of gone) store.remove(path);
     suggestions.expire();
+    forgetFound();
     redraw();
   },
   status(current) {
     status = current;
     list.threshold = current.threshold;
     setFields(current.targets);
+    document.body.classList.toggle("with-images", current.images);
     policyPanel.update(current.model);
     modelNotice.update(current.model);
     suggestions.update(current);
     if (current.read && states.complete()) redraw();
     if (stale && current.read && !current.total) {
-      for (const path of stale) store.rows.delete(path);
+      for (const path of stale) store.remove(path);
       stale = null;
     }
     updateStatus();
@@ -186,6 +121,7 @@ api.follow({
   link(isThere) {
     if (isThere) isFresh = false;
     isLinked = isThere;
+    presence.link(isThere);
     if (isThere) outbox.retry();
     if (!isThere) setTimeout(() => { isFresh = false; updateStatus(); }, 2000);
     updateStatus();
@@ -209,7 +145,10 @@ dropped(async (files) => {
 
 list.onOpen = (row) => detailsPane.open(row);
 list.onSelect = (row) => select(row, true);
-list.onActive = (row) => detailsPane.isOpen && detailsPane.open(row);
+list.onActive = (row) => {
+  presence.move(row.dropped ? "" : row.path);
+  if (detailsPane.isOpen) detailsPane.open(row);
+};
 detailsPane.onAccept = accept;
 detailsPane.onCorrect = decide;
 detailsPane.onUndo = (row) => undo(row.path);
@@ -266,6 +205,7 @@ $("text").addEventListener("keydown", (event) => {
 for (const head of document.querySelectorAll("[data-order] button"))
   head.addEventListener("click", () => order(head.parentElement.dataset.order));
 $("write").addEventListener("click", () => save());
+$("show-views").addEventListener("click", () => showViews(openView));
 $("bulk").addEventListener("click", () => offerSeveral(list.active));
 $("progress").addEventListener("click", () => showProgress(save));
 $("notice-close").addEventListener("click", () => modelNotice.close());
@@ -279,6 +219,21 @@ function escape() {
   if (detailsPane.isOpen) return close();
   selection.clear();
   redraw();
+}
+
+function openView(query) {
+  readAddress(query);
+  order(store.order);
+}
+
+function publish(row, isPublished) {
+  if (row?.score && row.score.published !== null) decide(row, { ...predictedOf(row), published: isPublished });
+}
+
+function openArticle(row) {
+  const address = safeUrl(row?.url);
+  if (address) window.open(address, "_blank", "noopener,noreferrer");
+  else say("This record has no address", true);
 }
 
 const KEYS = {
@@ -302,6 +257,11 @@ const KEYS = {
   n: () => order(store.order === "doubt" ? "heat" : "doubt"),
   l: () => order(store.order === "labels" ? "heat" : "labels"),
   s: () => $("group").click(),
+  f: () => showViews(openView),
+  o: () => openArticle(list.active),
+  v: () => list.active && preview.open(list.active),
+  "+": () => publish(list.active, true),
+  "-": () => publish(list.active, false),
   p: () => policyPanel.open(status.model),
   "/": () => $("text").select(),
   "?": () => $("keys").showModal(),
@@ -323,6 +283,7 @@ addEventListener("keydown", (event) => {
   action();
 });
 
+addEventListener("popstate", () => openView(location.search));
 addEventListener("beforeunload", (event) => {
   if (!outbox.isEmpty) event.preventDefault();
 });
@@ -332,5 +293,7 @@ suggestions.onChange((areFirst) => {
   isFromTop ||= areFirst;
   redraw();
 });
+whenFound((fault) => (fault ? say(fault, true) : redraw()));
+readAddress();
 $("grid").focus({ preventScroll: true });
 redraw();

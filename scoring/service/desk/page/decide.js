@@ -98,7 +98,7 @@ export function undoHere(row) {
 const targetsOf = (paths) => paths.map((path) => ({ path, base: baseOf(path) }));
 
 function answered(action, results, sent, rows) {
-  for (const row of rows) store.rows.set(row.path, row);
+  for (const row of rows) store.put(row);
   states.take(sent);
   states.refresh(action.targets.map(({ path }) => path));
   const late = results.filter((result) => result.is_late);

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { labelsOf } from "./labels.js";
 import { needsReview, sectionOf, sectionText, store, suggestionOf } from "./store.js";
-import { age, h, heats, number, percent, place, safeUrl, signed, when, yesNo } from "./format.js";
+import { age, h, heats, linkOf, number, percent, place, signed, when, yesNo } from "./format.js";
 
 const MAX_REASONS = 9;
 const TARGETS = {
@@ -80,12 +80,6 @@ export const detailsPane = {
   },
 };
 
-/** The title of a record, as a link if its address is safe. */
-function linkOf({ url, title }) {
-  const href = safeUrl(url);
-  return href ? h("a", { href, target: "_blank", rel: "noopener noreferrer", text: title }) : h("span", { text: title });
-}
-
 function headOf(row) {
   const title = linkOf(row);
   const close = h("button", { type: "button", class: "round close", "aria-label": "Close the details", title: "Close (Esc)", text: "×", on: { click: () => detailsPane.onClose() } });
@@ -132,9 +126,14 @@ function reasonsOf(row, { explanation, excerpt, coverage, corrections }) {
         h("b", { text: record.quality === undefined ? "–" : number(record.quality), title: "quality" }),
         h("span", {}, linkOf(record), h("span", { class: "soft", text: ` ${[record.provider, record.published_at && when(record.published_at)].filter(Boolean).join(", ")}` })))))));
   if (corrections.length)
-    parts.push(section("Corrections", h("ul", { class: "history" }, ...corrections.map((entry) =>
-      h("li", { text: `${when(entry.at)}${entry.by ? `, ${entry.by}` : ""}: ${entry.field} ${entry.value === null ? "undone" : `${yesNo(entry.predicted)} → ${yesNo(entry.value)}`}` })))));
+    parts.push(section("Corrections", h("ul", { class: "history" }, ...corrections.map((entry) => h("li", { text: correctionText(entry) })))));
   return parts;
+}
+
+function correctionText({ at, by, field, value, predicted, reason, note }) {
+  const what = value === null ? "undone" : `${yesNo(predicted)} → ${yesNo(value)}`;
+  const why = [reason, note].filter(Boolean).join(": ");
+  return `${when(at)}${by ? `, ${by}` : ""}: ${field} ${what}${why ? ` (${why})` : ""}`;
 }
 
 function section(title, ...content) {

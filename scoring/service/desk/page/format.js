@@ -66,3 +66,9 @@ export function safeUrl(text) {
     return "";
   }
 }
+
+/** The title of a record, as a link if its address is safe. */
+export function linkOf({ url, title }) {
+  const href = safeUrl(url);
+  return href ? h("a", { href, target: "_blank", rel: "noopener noreferrer", text: title }) : h("span", { text: title });
+}

@@ -8,6 +8,7 @@ import { h, when, yesNo } from "./format.js";
 
 const PAUSE_MS = 60; // after a key, before the rules are asked
 const FOLLOWING = ["heat", "published"]; // follow from the quality, by the model's rules
+const REASONS = ["more important", "less important", "old news", "duplicate", "advertisement", "wrong topic", "weak source", "headline misleads", "other"];
 
 /** The form; `pane` is told what the person does. */
 export function labelsOf(row, pane) {
@@ -22,6 +23,7 @@ export function labelsOf(row, pane) {
   const form = h("form", { class: "labels", "aria-label": "Labels", on: { submit, input: typed } },
     h("div", { class: "fields" }, ...Object.keys(labels).map((field) => fieldOf(field, labels[field], hasRule, () => ask(form, rule, note)))),
     note,
+    whyOf(decision ?? {}),
     h("p", { class: "soft", text: summaryOf(row, state) }),
     isOutdated(row) ? h("p", { class: "note", text: "The labels of the file have changed since this decision. Accept or save the correction again to keep it, or undo it." }) : null,
     h("div", { class: "buttons" },
@@ -38,8 +40,16 @@ export function labelsOf(row, pane) {
   function submit(event) {
     event.preventDefault();
     rule.go(); // nobody waits for the end of the pause
-    pane.onCorrect(row, rule.asked ? rule.asked.then(() => valuesOf(form)) : valuesOf(form));
+    const why = Object.fromEntries(["reason", "note"].map((name) => [name, form.elements[name].value.trim()]).filter(([, text]) => text));
+    pane.onCorrect(row, rule.asked ? rule.asked.then(() => valuesOf(form)) : valuesOf(form), why);
   }
+}
+
+/** Reason and note of a correction, which the ledger keeps. */
+function whyOf({ reason = "", note = "" }) {
+  const select = h("select", { name: "reason", "aria-label": "Reason" }, h("option", { value: "", text: "No reason" }), ...REASONS.map((text) => h("option", { value: text, text })));
+  select.value = reason;
+  return h("div", { class: "why-decided" }, select, h("input", { type: "text", name: "note", "aria-label": "Note", placeholder: "Note", maxlength: 500, autocomplete: "off", value: note }));
 }
 
 function fieldOf(field, value, hasRule, onLock) {

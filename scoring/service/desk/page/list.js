@@ -2,8 +2,9 @@
 
 import { FIELDS, isLabelled, isUndecided, needsReview, scaleOf, sectionOf, sectionText, store, suggestionOf, unknownOf } from "./store.js";
 import { age, h, heats, hour, many, number, percent, place, when, yesNo } from "./format.js";
+import { presence } from "./presence.js";
 import { isMine, nameOf } from "./person.js";
-import { isOutdated, states } from "./states.js";
+import { isOutdated, isPending, states } from "./states.js";
 
 const OVERSCAN = 8;
 const grid = document.getElementById("grid");
@@ -31,8 +32,8 @@ export const list = {
 
   /** Lay out the items again, keep the focused record, and draw the visible items. */
   lay(isFresh = true) {
-    const heights = narrow.matches ? { row: 132, suggested: 150, story: 36 } : { row: 52, suggested: 52, story: 34 };
-    const heightOf = ({ row }) => (!row ? heights.story : suggestionOf(row) ? heights.suggested : heights.row);
+    const heights = narrow.matches ? { row: 148, bare: 122, suggested: 166, story: 36 } : { row: 52, bare: 52, suggested: 52, story: 34 };
+    const heightOf = ({ row }) => (!row ? heights.story : suggestionOf(row) ? heights.suggested : isBare(row) ? heights.bare : heights.row);
     offsets = new Array(store.items.length + 1);
     offsets[0] = 0;
     store.items.forEach((item, index) => (offsets[index + 1] = offsets[index] + heightOf(item)));
@@ -170,8 +171,11 @@ function storyOf(rows) {
       h("span", { text: !lead ? ` led elsewhere: ${text}` : lead.score.heat === null ? `: ${text}` : ` led by ${text}` })));
 }
 
+/** Whether there is nothing to say of the state of a record. */
+const isBare = (row) => row.score && !row.dropped && !isPending(row.path) && !needsReview(row) && !row.corrected?.length && !isLabelled(row) && !presence.at(row.path).length;
+
 function rowOf(row, isInStory) {
-  const classes = ["row", "record", isInStory && "within", row.fault && "faulty", needsReview(row) && "open", suggestionOf(row) && "suggested"].filter(Boolean);
+  const classes = ["row", "record", isInStory && "within", row.fault && "faulty", needsReview(row) && "open", isBare(row) && !suggestionOf(row) && "bare", suggestionOf(row) && "suggested"].filter(Boolean);
   const element = h("div", { role: "row", class: classes.join(" ") });
   if (row.fault) {
     element.append(
@@ -262,6 +266,8 @@ function stateCell(row) {
   else if (row.corrected?.length) cell.append(chip("corrected", "done"));
   if (!(decided && !is_saved) && isLabelled(row)) cell.append(values(row.labels));
   if (row.dropped) cell.append(chip("not saved", "soft"));
+  const others = presence.at(row.path);
+  if (others.length) cell.append(chip(`${others[0]} is here`, "here", `At this record now: ${others.join(", ")}`));
   return cell;
 }
 

@@ -1,7 +1,7 @@
 // Actions of this tab on their way to the service: sent in order, kept over a reload, sent again until answered.
 
 import { act } from "./api.js";
-import { CLIENT, by } from "./person.js";
+import { CLIENT, by, newId } from "./person.js";
 
 const STORAGE_KEY = "scoring.outbox";
 const MAX_TARGETS = 500; // per request
@@ -27,7 +27,7 @@ export const outbox = {
   },
 
   /** Send an action; it counts on this page at once. Larger ones are sent in parts with the same id. */
-  add(kind, targets, id = newId()) {
+  add(kind, targets, id = newId(12)) {
     for (let begin = 0; begin < targets.length; begin += MAX_TARGETS)
       waiting.push({ id, kind, targets: targets.slice(begin, begin + MAX_TARGETS), at: new Date().toISOString() });
     keep();
@@ -53,10 +53,6 @@ export const outbox = {
     send();
   },
 };
-
-function newId() {
-  return [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-}
 
 function keep() {
   sessionStorage.setItem(STORAGE_KEY, JSON.stringify(waiting));

@@ -9,10 +9,16 @@ export const by = {
   set: (name) => localStorage.setItem(NAME, name.trim()),
 };
 
+/** A random id. */
+export const newId = (bytes = 8) => [...crypto.getRandomValues(new Uint8Array(bytes))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
+/** Id of this page, until it is left. */
+export const PAGE = newId();
+
 function client() {
   const known = localStorage.getItem(BROWSER);
   if (known) return known;
-  const id = [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const id = newId();
   localStorage.setItem(BROWSER, id);
   return id;
 }

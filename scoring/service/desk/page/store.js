@@ -1,5 +1,6 @@
 // Rows of the page: filter, order, and the items shown.
 
+import { parse } from "./query.js";
 import { isOutdated, isPending } from "./states.js";
 
 const LABELS = ["quality", "heat", "published"];
@@ -76,6 +77,8 @@ export const suggestionOf = (row) => (store.order === "labels" && !isPending(row
 /** Whether the model is uncertain about a record, and nobody has decided it yet. */
 export const needsReview = (row) => Boolean(row.doubt?.reason) && !isDone(row);
 
+const derived = new Map(); // by name: what was computed from the rows
+
 export const store = {
   rows: new Map(), // by path
   filter: { text: "", state: "todo", section: "", topic: "", provider: "" },
@@ -96,24 +99,47 @@ export const store = {
 
   /** Rows that match the filter, in order; grouped, each story is at the position of its first row. */
   arrange() {
-    const words = this.filter.text.toLowerCase().split(/\s+/).filter(Boolean);
+    const matches = parse(this.filter.text, haystack);
     const isIn = STATES[this.filter.state] ?? (() => true);
     const shown = [];
-    for (const row of this.rows.values()) {
+    for (const row of this.sorted()) {
       if (!isIn(row)) continue;
       if (this.filter.section && sectionOf(row) !== this.filter.section) continue;
       if (this.filter.topic && !(row.topics ?? []).includes(this.filter.topic)) continue;
       if (this.filter.provider && row.provider !== this.filter.provider) continue;
-      if (words.length && !words.every((word) => haystack(row).includes(word))) continue;
+      if (!matches(row)) continue;
       shown.push(row);
     }
+    const wasMixed = this.isMixed;
     this.isMixed = new Set(shown.filter((row) => row.score).map(scaleOf)).size > 1;
-    this.hasSections = new Set([...this.rows.values()].map(sectionOf).filter(Boolean)).size > 1;
-    const order = ORDERS[this.shownOrder];
-    shown.sort((a, b) => order(a, b) || (a.path < b.path ? -1 : 1));
+    if (wasMixed !== this.isMixed) return this.arrange(); // another order
+    this.hasSections = this.once("sections", () => new Set([...this.rows.values()].map(sectionOf).filter(Boolean)).size > 1);
     this.items = this.isGrouped ? inStories(shown) : shown.map((row) => ({ row }));
-    this.scales = scalesOf(this.rows.values());
+    this.scales = this.once("scales", () => scalesOf(this.rows.values()));
     return shown.length;
+  },
+
+  /** Add or replace a row. */
+  put(row) {
+    this.rows.set(row.path, row);
+    derived.clear();
+  },
+
+  remove(path) {
+    if (this.rows.delete(path)) derived.clear();
+  },
+
+  /** What depends on the rows alone is computed once, until one changes. */
+  once(name, compute) {
+    if (!derived.has(name)) derived.set(name, compute());
+    return derived.get(name);
+  },
+
+  /** All rows in order. */
+  sorted() {
+    const order = ORDERS[this.shownOrder];
+    const sort = () => [...this.rows.values()].sort((a, b) => order(a, b) || (a.path < b.path ? -1 : 1));
+    return ["doubt", "labels"].includes(this.shownOrder) ? sort() : this.once(`order ${this.shownOrder}`, sort);
   },
 
   /** Values for a filter with their row counts, most frequent first. */

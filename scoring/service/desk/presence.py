@@ -1,0 +1,54 @@
+"""Who is at which record now, as the open pages tell it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+_Name = Annotated[str, Meta(max_length=80)]
+
+
+class Presence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A page of a person, and the record at which it is; an empty path is none.
+
+    Parameters
+    ----------
+    page, by, client : str
+        Id of the page, name of the person, id of the browser.
+    path : str
+        File of the record.
+    """
+
+    page: _Name
+    path: Annotated[str, Meta(max_length=4096)] = ""
+    by: _Name = ""
+    client: _Name = ""
+
+
+class PresenceList:
+    """Where the pages are that follow the inbox; used in the event loop only."""
+
+    def __init__(self) -> None:
+        self._pages: dict[str, Presence] = {}
+
+    def join(self, page: str) -> None:
+        """Begin to follow the inbox."""
+        self._pages[page] = Presence(page)
+
+    def leave(self, page: str) -> bool:
+        """End to follow it; return whether the page was at a record."""
+        return bool(self._pages.pop(page, Presence(page)).path)
+
+    def update(self, presence: Presence) -> bool:
+        """Take note of a page that follows the inbox; return whether anything has changed."""
+        before = self._pages.get(presence.page)
+        if before is None or before == presence:
+            return False
+        self._pages[presence.page] = presence
+        return True
+
+    def present(self) -> list[Presence]:
+        """Pages that are at a record."""
+        return [presence for presence in self._pages.values() if presence.path]
