@@ -103,6 +103,7 @@ api.follow({
     redraw();
   },
   status(current) {
+    const hasChanged = Boolean(stale) || JSON.stringify(current) !== JSON.stringify(status);
     status = current;
     list.threshold = current.threshold;
     setFields(current.targets);
@@ -116,7 +117,7 @@ api.follow({
       stale = null;
     }
     updateStatus();
-    redraw();
+    if (hasChanged) redraw();
   },
   link(isThere) {
     if (isThere) isFresh = false;

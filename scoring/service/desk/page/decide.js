@@ -42,6 +42,7 @@ export function decideAll(rows, labelsOf, why = {}, { moves = true } = {}) {
     model: row.score.model,
     ...why,
   }));
+  for (const { path } of targets) store.selected.delete(path);
   const next = moves ? list.nextUndecided(new Set(usable.map((row) => row.path))) : undefined;
   outbox.add("decide", targets);
   if (!moves) return;

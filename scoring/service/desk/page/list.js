@@ -32,7 +32,7 @@ export const list = {
 
   /** Lay out the items again, keep the focused record, and draw the visible items. */
   lay(isFresh = true) {
-    const heights = narrow.matches ? { row: 148, bare: 122, suggested: 166, story: 36 } : { row: 52, bare: 52, suggested: 52, story: 34 };
+    const heights = narrow.matches ? { row: 164, bare: 138, suggested: 182, story: 36 } : { row: 52, bare: 52, suggested: 52, story: 34 };
     const heightOf = ({ row }) => (!row ? heights.story : suggestionOf(row) ? heights.suggested : isBare(row) ? heights.bare : heights.row);
     offsets = new Array(store.items.length + 1);
     offsets[0] = 0;
@@ -242,7 +242,7 @@ function whatCell(row) {
     h("span", { class: "title", text: row.title, title: row.title }),
     h("span", { class: "facts" },
       h("span", { text: facts.join(" · "), title: row.published_at ? when(row.published_at) : undefined }),
-      unknown.length ? h("span", { class: "unknown-fact", text: `? ${unknown.map((text) => text.replace(" unknown to the model", "")).join(", ")}`, title: unknown.join("; ") }) : null,
+      unknown.length ? h("span", { class: "unknown-fact", text: `? ${[...new Set(unknown.map((text) => text.split(" ")[0]))].join(", ")}`, title: unknown.join("; ") }) : null,
       store.hasSections ? sectionTag(row) : null,
       row.topics?.length ? h("span", { class: "topics", text: row.topics.join(", ") }) : null,
       led ? h("span", { class: "led", text: led, title: `${led}${leader.provider ? ` (${leader.provider})` : ""}` }) : null));
@@ -258,11 +258,12 @@ function stateCell(row) {
   const cell = h("span", { role: "gridcell", class: "state" });
   const suggestion = suggestionOf(row);
   if (suggestion) cell.append(chip(`label ${number(suggestion.rank)}`, "next", suggestion.reasons.join("; ")));
+  const who = isMine(decided_in) ? "" : `, ${nameOf(decided_in)}`;
   if (decided && !is_saved) {
     const kind = isOutdated(row) ? "file changed" : FIELDS.every((field) => decided.labels[field] === row.score[field]) ? "accepted" : "corrected";
-    const who = isMine(decided_in) ? "" : `, ${nameOf(decided_in)}`;
     cell.append(chip(isChanging === "save" ? "saving" : kind + who, kind === "file changed" ? "doubt" : "pending"), values(decided.labels));
   } else if (needsReview(row)) cell.append(chip("needs review", "doubt", row.doubt.reason));
+  else if (decided && isLabelled(row)) cell.append(chip(`${row.corrected?.length ? "corrected" : "saved"}${who}`, "done"));
   else if (row.corrected?.length) cell.append(chip("corrected", "done"));
   if (!(decided && !is_saved) && isLabelled(row)) cell.append(values(row.labels));
   if (row.dropped) cell.append(chip("not saved", "soft"));
