@@ -14,6 +14,7 @@ from playwright.sync_api import Page, expect
 from scoring.artifact.saved_model import load_model, save_model
 from scoring.explanation.policy import policy_lines
 from scoring.model.policy_change import ChangedEffect, PolicyChange
+from scoring.records.synthetic.generate import write_sample
 from scoring.workflows.train import TrainOutcome
 from tests.integration.browser import DESKTOP, PHONE
 from tests.integration.conftest import Open
@@ -101,6 +102,28 @@ def test_axe_finds_nothing_serious_and_it_fits(
     box = page.get_by_role("button", name="Close the policy").bounding_box()
     assert box is not None
     assert box["x"] + box["width"] <= viewport["width"]
+
+
+def test_a_change_of_the_model_is_told_with_what_it_changes(
+    open_page: Open, two_scales: TrainOutcome, tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(two_scales.model, folder)
+    write_sample(tmp_path / "inbox", n_records=12, seed=5, is_labelled=False, section="Harbour")
+    with serving(tmp_path, "--model", str(folder), "--inbox", str(tmp_path / "inbox")) as service:
+        page = open_page(service.url)
+        expect(page.locator("#count")).to_have_text("12 left")
+        expect(page.locator("#notice")).to_be_hidden()
+        page.keyboard.press("a")
+        folder.rename(tmp_path / "before")
+        shutil.copytree(OLD, tmp_path / "next")
+        (tmp_path / "next").rename(folder)
+        notice = page.locator("#notice")
+        before, after = (load_model(path).name for path in (tmp_path / "before", folder))
+        expect(notice).to_contain_text(f"The model has changed from {before} to {after}: ")
+        expect(notice).to_contain_text("1 accepted record, not saved yet, has other scores now")
+        page.get_by_role("button", name="Dismiss").click()
+        expect(notice).to_be_hidden()
 
 
 def test_another_model_is_shown_as_soon_as_it_scores_and_one_without_rules_says_so(

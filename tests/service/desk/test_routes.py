@@ -193,6 +193,13 @@ def test_decisions_are_saved_each_at_its_place_and_undone(
     assert (state.decided.labels.quality, state.is_saved) == (labels.quality, False)  # decided again
 
 
+def test_images_are_loaded_only_if_that_is_allowed(serve: Serve, client: TestClient) -> None:
+    assert "img-src 'self' data:;" in client.get("/").headers["content-security-policy"]
+    policy = serve(has_images=True).get("/").headers["content-security-policy"]
+    assert "img-src 'self' https: http: data:;" in policy
+    assert "script-src 'self'" in policy
+
+
 def test_excerpts_and_bodies_are_searched(desk: TestClient, folder: Path) -> None:
     head = "---\ntitle: Rain\nexcerpt: A Wet day\n"
     (folder / "new.md").write_text(f"{head}---\nOn the Pier they waited.\n", "utf-8")
