@@ -17,8 +17,8 @@ unexport PYTHONDONTWRITEBYTECODE
 # What `make fuzz` does, and for how long each.
 TARGETS ?= front_matter json_lines write_back manifest trees
 SECONDS ?= 300
-# Processes of the tests; each collects all of them.
-JOBS ?= 2
+# Processes of the tests; each collects all of them. One more than CI has cores, since tests also wait.
+JOBS ?= 3
 # What is checked beside the tests, which wait for others a quarter of their time.
 CHECKS := types site test-clone test-postgres smoke
 # Every test but those that repeat at length what others check in brief.

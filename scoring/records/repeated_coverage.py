@@ -18,8 +18,11 @@ from scoring.records.record import Coverage, Labels, Record
 _KEY, _ITEM = b"\nrelated:", b"\n  - "
 _AFTER_LIST = re.compile(rb"\n(?!  |\n|\Z)")
 _FIELD = re.compile(rb"[A-Za-z_]")
-MAX_TEXT_BYTES = 4_000_000
-"""Text of the entries of a generation."""
+MAX_BYTES = 8_000_000
+"""Text and overhead of the entries of a generation."""
+
+_OVERHEAD_BYTES = 400
+"""Of a short entry: its objects, and its place in the dictionary."""
 
 
 class CoverageCache:
@@ -28,10 +31,10 @@ class CoverageCache:
     Parameters
     ----------
     max_bytes : int
-        Limit of the text of a generation; there are two of them.
+        Limit of the text and overhead of a generation; there are two of them.
     """
 
-    def __init__(self, max_bytes: int = MAX_TEXT_BYTES) -> None:
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._max_bytes, self._n_bytes = max_bytes, 0
         self._recent: dict[bytes, Coverage] = {}
         self._earlier: dict[bytes, Coverage] = {}
@@ -44,10 +47,11 @@ class CoverageCache:
 
     def put(self, text: bytes, coverage: Coverage) -> None:
         """Remember an entry."""
-        if self._n_bytes + len(text) > self._max_bytes:
+        n_bytes = len(text) + _OVERHEAD_BYTES
+        if self._n_bytes + n_bytes > self._max_bytes:
             self._earlier, self._recent, self._n_bytes = self._recent, {}, 0
         self._recent[text] = coverage
-        self._n_bytes += len(text)
+        self._n_bytes += n_bytes
 
 
 _CACHE = CoverageCache()

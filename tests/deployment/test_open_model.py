@@ -29,7 +29,7 @@ def test_folder_of_the_settings(training: TrainOutcome, tmp_path: Path) -> None:
 def test_model_that_is_not_there(settings: Settings, spec: str) -> None:
     with pytest.raises(
         ModelError,
-        match="expected a folder or zip, runs:/ID, models:/NAME/VERSION, models:/NAME@ALIAS or shipped",
+        match=r"expected a folder or zip, runs:/ID, models:/NAME/VERSION \(or latest\), models:/NAME@",
     ):
         open_model(spec, settings)
 

@@ -165,7 +165,7 @@ def test_json_line_has_the_score_of_its_file(trained: Trained, tmp_path: Path) -
     (tmp_path / "a.md").write_text(f"---\n{front}---\n")
     (of_file,) = scores("a.md", "--model", trained.model)
     (of_line,) = scores("-", "--model", trained.model, stdin=json.dumps(fields).encode() + b"\n")
-    assert of_line.pop("path") == "-"
+    assert of_line.pop("path") == "-:1"
     assert of_file.pop("path") == "a.md"
     assert of_line == of_file
 

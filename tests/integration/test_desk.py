@@ -564,6 +564,7 @@ def test_dropped_files_are_looked_at_and_not_kept(desk: Page, inbox: Path, place
     expect(desk.locator("#count")).to_have_text(f"0 of {N_RECORDS} records")
 
 
+@pytest.mark.exhaustive
 def test_five_thousand_rows(
     browser: Browser, open_page: Open, training: TrainOutcome, tmp_path: Path
 ) -> None:

@@ -107,7 +107,7 @@ def test_remembered_entries_change_nothing(block: bytes, warm_cache: CoverageCac
 def test_remembered_entries_change_nothing_in_damaged_blocks(seed: int) -> None:
     """Lines and characters are dropped, repeated and swapped; earlier blocks fill the memory."""
     random = Random(seed)  # noqa: S311 -- no secret
-    cache, n_read = CoverageCache(2_000), 0
+    cache, n_read = CoverageCache(10_000), 0
     for _ in range(100):
         text = block_of(
             *random.sample(ENTRIES, random.randint(0, 3)), gap="\n" * random.randint(0, 1)
@@ -130,7 +130,7 @@ def test_remembered_entries_change_nothing_in_damaged_blocks(seed: int) -> None:
 
 
 def test_the_memory_is_bounded_and_keeps_what_is_used() -> None:
-    cache = CoverageCache(100)
+    cache = CoverageCache(4_000)
     used = Coverage(title="used")
     cache.put(b"used", used)
     for number in range(100):
@@ -138,8 +138,8 @@ def test_the_memory_is_bounded_and_keeps_what_is_used() -> None:
         assert cache.get(b"used") is used
         assert len(cache._recent) + len(cache._earlier) <= 25
     assert cache.get(b"entry 000") is None
-    cache.put(b"x" * 1_000, Coverage())
+    cache.put(b"x" * 10_000, Coverage())
     cache.put(b"y", Coverage())
-    cache.put(b"z" * 99, Coverage())
-    cache.put(b"z" * 98, Coverage())
-    assert cache.get(b"x" * 1_000) is None
+    cache.put(b"z" * 3_500, Coverage())
+    cache.put(b"z" * 3_499, Coverage())
+    assert cache.get(b"x" * 10_000) is None

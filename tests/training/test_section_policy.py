@@ -113,7 +113,7 @@ def test_a_section_with_another_policy_is_learned_and_spoils_no_other(
     for alone, tested in ((early_model, harbour[550:]), (quality_of(labelled), later)):
         errors, expected = (np.abs(errors_of(fitted, tested)) for fitted in (model, alone))
         assert errors.mean() < 1.1 * expected.mean()
-        assert np.mean(errors <= 1) > np.mean(expected <= 1) - 0.04
+        assert np.mean(errors <= 1) > np.mean(expected <= 1) - 0.05
     quality, spread = model.estimate(training_set_of(later).table)
     low, high = model.interval(training_set_of(later).table, quality, spread)
     labels = training_set_of(later).labels.quality

@@ -36,7 +36,7 @@ def test_explanation_has_the_score_of_the_file(
 def test_record_of_standard_input(training: TrainOutcome, settings: Settings) -> None:
     (line,) = sample_json_lines(n_records=1, seed=3)
     explanation = explain("-", model=training.model, settings=settings, stdin=io.BytesIO(line))
-    assert explanation.score.path == "-"
+    assert explanation.score.path == "-:1"
 
 
 def test_one_record_only(training: TrainOutcome, settings: Settings, tmp_path: Path) -> None:

@@ -159,7 +159,7 @@ def test_what_cannot_be_trained_is_a_row(two_sections: Path, config: Path) -> No
         (["--by", "labels", "--counts", "many"], "'--counts': got 'many', expected numbers above 0"),
         (["--by", "labels", "--counts", "20,,50"], "'--counts': got '20,,50', expected numbers above 0"),
         (["--by", "labels", "--counts", ""], "'--counts': got '', expected numbers above 0"),
-        (["--by", "labels", "--draws", "0"], "'--draws': Input should be greater than or equal to 1"),
+        (["--by", "labels", "--draws", "0"], "'--draws': got '0', expected a whole number, 1 or more"),
         (["--by", "labels", "--since", "2018-03"], "--since requires --by month"),
         (["--counts", "20"], "--counts requires --by labels"),
         (["--by", "section", "--draws", "20"], "--draws requires --by labels"),

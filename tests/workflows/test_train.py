@@ -36,6 +36,10 @@ QUICK = TrainConfig(
         n_folds=2,
     ),
 )
+BY_SECTION = msgspec.structs.replace(
+    QUICK, model=msgspec.structs.replace(QUICK.model, sections=SectionConfig())
+)
+"""Sections may have policies of their own, and policies may change."""
 
 
 class Listener:
@@ -213,7 +217,7 @@ def test_archives_that_become_one_section_are_named_and_their_conflicts_warned_o
     write_sample(tmp_path / "old", n_records=150, seed=1, section="Harbour")
     write_sample(tmp_path / "new", n_records=120, seed=2, section="Harbour", policy=other)
     old, new = str(tmp_path / "old"), str(tmp_path / "new")
-    options: dict[str, Any] = {"config": QUICK, "now": NOW, "on_fault": stop, "is_tracked": False}
+    options: dict[str, Any] = {"config": BY_SECTION, "now": NOW, "on_fault": stop, "is_tracked": False}
     one = Listener()
     train([old, new], settings=settings, reporter=one, **options)
     merged = f"the labels of several paths are learned as one section: {old}/ (150), {new}/ (120)"
@@ -241,7 +245,7 @@ def test_folders_of_one_name_need_other_names_first() -> None:
 def test_training_tells_of_few_labels_and_of_a_change_of_policy(tmp_path: Path, settings: Settings) -> None:
     write_sample(tmp_path / "few", n_records=24, seed=1)
     listener = Listener()
-    options: dict[str, Any] = {"config": QUICK, "settings": settings, "now": NOW, "on_fault": stop}
+    options: dict[str, Any] = {"config": BY_SECTION, "settings": settings, "now": NOW, "on_fault": stop}
     outcome = train([str(tmp_path / "few")], is_tracked=False, reporter=listener, **options)
     assert outcome.n_records == 24
     assert any(note.startswith("only 24 labels: ") for note in listener.notes)

@@ -273,7 +273,7 @@ def test_the_model_is_followed_and_one_that_cannot_be_used_is_not(
     assert [score.model for score in watcher.scores] == [name] * 6 + [newer.name]
     assert watcher.listener.warnings == [
         f"still scoring with {name}: model: got '{model}', expected a folder or zip, runs:/ID, "
-        "models:/NAME/VERSION, models:/NAME@ALIAS or shipped"
+        "models:/NAME/VERSION (or latest), models:/NAME@ALIAS or shipped"
     ]
     assert watcher.listener.notes == [
         f"{name} is available again",
