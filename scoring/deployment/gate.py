@@ -265,7 +265,7 @@ def judge_first(
     Verdict
     """
     name = config.figure
-    rule = f"There is no champion: {name} has to be better than that of every baseline."
+    rule = f"Without a champion, {name} has to be better than that of every baseline."
     challenger_value = figures.get(name)
     others = {baseline: values[name] for baseline, values in baselines.items() if name in values}
     if challenger_value is None or not others:

@@ -86,9 +86,13 @@ def _same_excerpts(records: Sequence[Record]) -> Iterator[tuple[int, int]]:
         yield from ((same[0], other) for other in same[1:])
     for earlier, later in similar_links([frozenset(words) for words in excerpts]):
         yield firsts[earlier], firsts[later]
-    for index, words in enumerate(excerpts[:-1]):  # what begins with the words comes next in the order
-        if excerpts[index + 1][: len(words)] == words:
-            yield firsts[index], firsts[index + 1]
+    beginnings: list[int] = []  # excerpts that the current one may begin with, each with the one before
+    for index, words in enumerate(excerpts):
+        while beginnings and words[: len(excerpts[beginnings[-1]])] != excerpts[beginnings[-1]]:
+            beginnings.pop()
+        if beginnings:
+            yield firsts[beginnings[-1]], firsts[index]
+        beginnings.append(index)
     yield from _without_excerpt(records)
 
 

@@ -218,7 +218,9 @@ class DecisionLog:
                 raise HomeError(newer_format(f"{self.path}:{number}", version, FORMAT))
             return _DECODER.decode(line)
         except msgspec.ValidationError as error:
-            raise RecordError(Fault(str(self.path), number, "", str(error), "a step of a decision")) from None
+            expected = "a step of a decision; the line is skipped"
+            self.torn.append(str(Fault(str(self.path), number, "", str(error), expected)))
+            return None
         except (msgspec.DecodeError, UnicodeDecodeError):
             self.torn.append(self._torn(number))
             return None

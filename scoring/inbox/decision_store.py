@@ -115,9 +115,7 @@ class DecisionStore:
         """
         with self._acting, self._log.locked():
             self.catch_up()
-            for path, history in list(self._histories.items()):
-                if history.begun is not None and history.begun.written is not None:
-                    self._append([self._recovered(path, history.begun, history.begun.written, now)])
+            self._finish(list(self._histories), now)
 
     def since(self, version: int) -> StateChanges:
         """States that have changed since a version; 0 is before the first."""
@@ -145,6 +143,7 @@ class DecisionStore:
         try:
             with self._acting, self._log.locked():
                 self.catch_up()
+                self._finish([target.path for target, _ in decided], action.now)
                 for target, decision in decided:
                     outcome = self._refusal(action, target) or self._usable(target.path)
                     is_done = (action.id, target.path) in self._done
@@ -172,6 +171,7 @@ class DecisionStore:
         try:
             with self._acting, self._log.locked():
                 self.catch_up()
+                self._finish([path], action.now)
                 if (outcome := self._refusal(action, target)) is not None:
                     return outcome
                 if (action.id, path) in self._done:
@@ -230,6 +230,13 @@ class DecisionStore:
                 self._append([_step(action, "failed", path)])
             raise
         self._append([end()], is_synced=False)
+
+    def _finish(self, paths: Iterable[str], now: datetime) -> None:
+        """End changes of files that were begun: by a process that was killed, or while the disk was full."""
+        for path in paths:
+            history = self._histories.get(path)
+            if history is not None and history.begun is not None and history.begun.written is not None:
+                self._append([self._recovered(path, history.begun, history.begun.written, now)])
 
     def _recovered(self, path: str, begun: Step, written: Written, now: datetime) -> Step:
         """The step that ends what was begun: the file tells whether it was carried out."""

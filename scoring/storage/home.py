@@ -33,7 +33,7 @@ CONTENTS = {
     "champions": "last known champions",
     "models": "models that were trained, imported or downloaded",
     "corrections.jsonl*": "ledger of corrections",
-    "decisions.jsonl*": "log of the desk's decisions",
+    "decisions-*.jsonl*": "logs of the desk's decisions, by inbox",
     "journal*": "labels written by scoring",
     "pending": "runs not yet in the store",
     "studies": "studies of scoring tune",

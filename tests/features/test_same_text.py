@@ -100,3 +100,16 @@ def test_a_recurring_title_has_one_link_a_record(seed: int) -> None:
     links = list(same_texts(records))
     assert len(links) < len(records)
     assert len(set(links)) == len(links)
+
+
+def test_each_longer_edition_of_an_excerpt_is_the_same_text() -> None:
+    short = EXCERPTS[0]
+    excerpts = [
+        short,
+        short + " Alders and birches line the quay where crews mend nets in the evening sun.",
+        short + " Later the council votes on cranes, cables and a bridge over the inlet.",
+        EXCERPTS[1],
+        EXCERPTS[2],
+    ]
+    records = [edition(number, excerpt) for number, excerpt in enumerate(excerpts)]
+    assert texts_of(records) == [0, 0, 0, 1, 2]

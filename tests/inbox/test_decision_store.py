@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,7 +15,7 @@ from scoring.artifact.saved_model import SavedModel
 from scoring.errors import HomeError
 from scoring.inbox import decisions as decisions_module
 from scoring.inbox.decision_history import DecisionState
-from scoring.inbox.decision_log import Decided, DecisionLog
+from scoring.inbox.decision_log import Decided, DecisionLog, Step
 from scoring.inbox.decision_store import Action, DecisionStore, Outcome, Target
 from scoring.inbox.decisions import Decisions
 from scoring.inbox.inbox import Inbox
@@ -240,3 +241,37 @@ def test_a_log_that_cannot_be_written_decides_nothing(desk: Desk, monkeypatch: p
     outcome = desk.decide(desk.paths[0], 5)
     assert "decisions.jsonl: got Is a directory" in outcome.fault
     assert desk.store.since(0).states == []
+
+
+def test_a_save_that_the_full_disk_cut_off_is_finished_by_the_next_action(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = desk.paths[0]
+    before = desk.bytes_of(path)
+    desk.decide(path, 5)
+    append = DecisionLog.append
+
+    def append_until_full(log: DecisionLog, steps: list[Step], **options: Any) -> None:
+        if steps[0].kind == "saved":
+            raise OSError(28, "No space left on device")
+        append(log, steps, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DecisionLog, "append", append_until_full)
+        (outcome,) = desk.change("save", path)
+    assert "No space left" in outcome.fault
+    assert (quality_in(desk, path), desk.state(path).is_saved) == (5, False)
+    (late,) = desk.change("undo", path)  # what the page knew was before the save
+    assert late.is_late
+    assert desk.state(path).is_saved
+    assert desk.change("undo", path) == [Outcome(path)]
+    assert desk.bytes_of(path) == before
+
+
+def test_a_line_that_is_no_step_is_skipped_and_reported(desk: Desk) -> None:
+    path = desk.paths[0]
+    desk.decide(path, 5)
+    with desk.log.open("ab") as log:
+        log.write(b'{"format":1}\n')
+    assert desk.decide(path, 6).fault == ""
+    assert any("a step of a decision; the line is skipped" in text for text in desk.store.torn)

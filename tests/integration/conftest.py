@@ -49,8 +49,9 @@ def inbox(place: Path) -> Path:
         file.unlink()
     for file in (place / "records").iterdir():
         shutil.copy(file, folder)
-    for name in ("corrections.jsonl", "decisions.jsonl"):
-        (place / "home" / name).unlink(missing_ok=True)
+    for name in ("corrections.jsonl", "decisions-*.jsonl"):
+        for file in (place / "home").glob(name):
+            file.unlink()
     return folder
 
 

@@ -203,7 +203,8 @@ def settled(page: Page) -> list[Any]:
 
 def check(place: Place, known: list[list[Any]], traffic: Traffic) -> None:
     """Compare files, ledger, log and both pages with what the service has answered."""
-    lines = (place.folder / "home" / "decisions.jsonl").read_text("utf-8").splitlines()
+    (log,) = (place.folder / "home").glob("decisions-*.jsonl")
+    lines = log.read_text("utf-8").splitlines()
     steps = [json.loads(line) for line in lines]
     ended = Counter((step["id"], step["path"]) for step in steps if step["kind"] in ENDS)
     assert not [key for key, count in ended.items() if count > 1], "done twice"

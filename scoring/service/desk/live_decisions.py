@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
 
 from scoring.errors import RecordError
 from scoring.inbox.decision_history import DecisionState
@@ -14,8 +17,11 @@ from scoring.inbox.decisions import Decisions
 from scoring.inbox.inbox import Inbox
 from scoring.settings import Settings
 
-LOG = "decisions.jsonl"
-"""File name of the log in the home."""
+
+def log_of(home: Path, inbox: Path) -> Path:
+    """Log of an inbox in the home; a copy of the folder elsewhere has a log of its own."""
+    digest = sha256(os.fsencode(os.path.realpath(inbox))).hexdigest()[:12]
+    return home / f"decisions-{digest}.jsonl"
 
 
 class LiveDecisions:
@@ -33,7 +39,8 @@ class LiveDecisions:
 
     def __init__(self, inbox: Inbox, settings: Settings, notify: Callable[[], None]) -> None:
         self._inbox, self._notify = inbox, notify
-        self._store = DecisionStore(DecisionLog(settings.home / LOG), Decisions(inbox, settings.journal))
+        log = DecisionLog(log_of(settings.home, inbox.folder))
+        self._store = DecisionStore(log, Decisions(inbox, settings.journal))
         self._is_recovered = False
 
     @property

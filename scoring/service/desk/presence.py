@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated
 
 import msgspec
@@ -28,17 +29,23 @@ class Presence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PresenceList:
-    """Where the pages are that follow the inbox; used in the event loop only."""
+    """Records that the open pages are at; used in the event loop only."""
 
     def __init__(self) -> None:
         self._pages: dict[str, Presence] = {}
+        self._n_streams: Counter[str] = Counter()
 
     def join(self, page: str) -> None:
-        """Begin to follow the inbox."""
-        self._pages[page] = Presence(page)
+        """Begin to follow the inbox; a page that connects again may do so before its earlier stream ends."""
+        self._n_streams[page] += 1
+        self._pages.setdefault(page, Presence(page))
 
     def leave(self, page: str) -> bool:
-        """End to follow it; return whether the page was at a record."""
+        """Stop following it with one stream; return whether a page that was at a record is gone."""
+        self._n_streams[page] -= 1
+        if self._n_streams[page] > 0:
+            return False
+        del self._n_streams[page]
         return bool(self._pages.pop(page, Presence(page)).path)
 
     def update(self, presence: Presence) -> bool:

@@ -21,3 +21,15 @@ def test_pages_are_at_their_last_record_as_long_as_they_follow_the_inbox() -> No
     assert pages.leave("1")
     assert not pages.leave("2")
     assert pages.present() == []
+
+
+def test_a_page_that_connects_again_stays_until_its_last_stream_ends() -> None:
+    pages = PresenceList()
+    anna = Presence("1", "a.md", "Anna")
+    pages.join("1")
+    assert pages.update(anna)
+    pages.join("1")
+    assert not pages.leave("1")
+    assert pages.present() == [anna]
+    assert pages.leave("1")
+    assert pages.present() == []

@@ -49,6 +49,7 @@ export function decideAll(rows, labelsOf, why = {}, { moves = true } = {}) {
   grid.focus({ preventScroll: true });
   list.goTo(next); // at once: the next key is for that record
   page.redraw(next);
+  if (usable.length > 1) page.say(`${many(usable.length, "record")} decided; u undoes them all`);
 }
 
 export const predictedOf = (row) => Object.fromEntries(FIELDS.map((field) => [field, row.score[field]]));
@@ -77,9 +78,15 @@ export const saveable = () =>
     .map(([path]) => path);
 
 export function save(paths = saveable()) {
-  if (!paths.length) return;
+  if (!paths.length) return page.say(nothingToSave());
   const id = outbox.add("save", targetsOf(paths));
   working.set(id, { done: 0, faults: [] });
+}
+
+/** Why there is nothing to save; another browser without a name is somebody else. */
+function nothingToSave() {
+  const others = [...states.all()].filter(([path, state]) => isPending(path) && !isMine(state.decided_in)).length;
+  return others ? `None of the decisions is yours; click the progress beside the title to save ${many(others, "decision")} of others` : "Nothing to save";
 }
 
 /** Undo the last step of a record; without one, that of this person. */
@@ -88,7 +95,8 @@ export function undo(path) {
   if (!paths.length) return;
   const wasSaved = paths.some((each) => states.of(each).is_saved);
   const id = outbox.add("undo", targetsOf(paths));
-  working.set(id, { done: 0, faults: [], wasSaved, first: paths[0] });
+  const { head } = states.of(paths[0]);
+  working.set(id, { done: 0, faults: [], wasSaved, first: paths[0], other: head && !isMine(head) ? nameOf(head) : "" });
 }
 
 /** What `u` undoes: the decision of the active record, else the last step of this person. */
@@ -112,6 +120,7 @@ function answered(action, results, sent, rows) {
   else if (faults.length) page.say(`${many(faults.length, "record")} not ${DONE[action.kind]}: ${faults[0].fault}`, true);
   else if (isLast && job && action.kind === "save") page.say(`${many(job.done, "file")} saved`);
   else if (isLast && job?.wasSaved) page.say(`${many(job.done, "file")} restored`);
+  else if (isLast && job && count) page.say(`${job.other ? `Last step of ${job.other}` : many(job.done, "decision")} undone`);
   if (isLast) working.delete(action.id);
   if (action.kind === "undo" && count) page.redraw(job?.first ?? action.targets[0].path);
   else page.redraw(action.kind === "save" ? list.nextUndecided(new Set()) : undefined);
