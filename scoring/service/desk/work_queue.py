@@ -61,7 +61,7 @@ class DeskWork:
     refreshes : WorkQueue
         Refreshes of the inbox, in sequence.
     suggestions : WorkQueue
-        Searches for labels to give next, in sequence.
+        Searches for records to label next, in sequence.
     """
 
     def __init__(self, limits: RequestLimits) -> None:

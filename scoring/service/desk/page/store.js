@@ -84,7 +84,7 @@ export const store = {
   filter: { text: "", state: "todo", section: "", topic: "", provider: "" },
   order: "heat", // as chosen
   selected: new Set(), // paths
-  suggested: new Map(), // by path: rank and reasons of the labels to give next
+  suggested: new Map(), // by path: rank and reasons of the records to label next
   isMixed: false, // whether the rows shown have different scales of quality and heat
   hasSections: false, // whether there is more than one section
   isGrouped: false,
