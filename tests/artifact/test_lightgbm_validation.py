@@ -246,7 +246,7 @@ def mutated(text: str, rng: random.Random) -> str:
     return resized("\n".join(lines) + "\nend of trees" + text.partition("\nend of trees")[2])
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_what_is_taken_lightgbm_survives(text: str) -> None:
     """Random damage: each text that passes is loaded and used in a process of its own."""
     rng = random.Random(11)  # noqa: S311 -- damage, not secrets

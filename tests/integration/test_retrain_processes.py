@@ -92,6 +92,7 @@ def test_killed_at_any_step_it_leaves_a_champion_that_scores(
     assert not scratch.exists()
 
 
+@pytest.mark.exhaustive
 def test_of_two_at_once_one_is_told_to_come_later_and_one_waits(
     registry: Registry, command: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

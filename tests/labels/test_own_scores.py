@@ -261,7 +261,13 @@ COMMANDS: dict[str, Command] = {
 }
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.exhaustive] if name in ("train", "audit", "backtest") else [])
+        for name in COMMANDS
+    ],
+)
 def test_every_command_that_reads_labels_leaves_out_scorings_own(
     name: str, news: Path, inbox: Path, config: Path, model: str, tmp_path: Path
 ) -> None:

@@ -280,6 +280,7 @@ def test_mlflow_is_quiet_unless_asked(store: Store, caplog: pytest.LogCaptureFix
         assert logger.level == before
 
 
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("new_stores")
 def test_a_store_that_is_made_in_the_place_of_a_lost_one_is_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture

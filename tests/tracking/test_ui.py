@@ -75,6 +75,7 @@ def has_ended(pid: int) -> bool:
     return False
 
 
+@pytest.mark.exhaustive
 def test_pages_are_served_until_a_signal_ends_all_processes_and_give_the_same_model(
     store: Store, make_run: Callable[..., TrainingRun], tmp_path: Path, port: int
 ) -> None:

@@ -126,6 +126,7 @@ def test_records_of_one_date_are_on_one_side_of_a_change() -> None:
     assert quality.n_before == june
 
 
+@pytest.mark.exhaustive
 def test_records_of_one_date_have_no_change(repainted: list[tuple[Record, Labels]]) -> None:
     date = datetime(2018, 7, 1, tzinfo=UTC)
     assert not changes_of(
@@ -133,6 +134,7 @@ def test_records_of_one_date_have_no_change(repainted: list[tuple[Record, Labels
     )
 
 
+@pytest.mark.exhaustive
 def test_two_changes_of_one_section_are_found() -> None:
     third = replace(FIRST, topic_points=4, image_points=6, section_in_title_points=30)
     documents = labelled(POINTS, 900, 300)[:600] + labelled(third, 900, 300)[600:]
