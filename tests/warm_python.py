@@ -171,6 +171,8 @@ def _become(program: _Program) -> None:
     os.chdir(asked["folder"])
     os.umask(asked["umask"])
     resource.setrlimit(resource.RLIMIT_FSIZE, tuple(asked["limit"]))
+    # The interpreter leaves half of a compiled module behind, which then breaks all that import it.
+    sys.dont_write_bytecode = asked["limit"][0] != resource.RLIM_INFINITY
     name, _, errors = os.environ.get("PYTHONIOENCODING", "").partition(":")
     encoding = name or locale.getencoding()
     sys.stdin = sys.__stdin__ = _stream(0, "r", encoding, errors or "strict")  # type: ignore[misc]

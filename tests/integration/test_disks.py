@@ -78,7 +78,7 @@ def test_the_file_is_named(shell: Shell, template: Path, tmp_path: Path, command
         prepare_home(tmp_path / "home")
         shutil.copy(template, tmp_path / "home")
     before = {path for path in tmp_path.rglob("*") if "home" not in path.parts}
-    done = shell(f"ulimit -f 1; scoring {command} --quiet")
+    done = shell(f"export PYTHONDONTWRITEBYTECODE=1; ulimit -f 1; scoring {command} --quiet")
     expected = WRITERS[command]
     assert "Traceback" not in done.stderr
     assert any(expected.format(FULL) in line and FULL in line for line in done.stderr.splitlines()), (
@@ -95,7 +95,8 @@ def test_a_cache_that_is_full_stops_no_scoring_and_is_reported_once(shell: Shell
     whole = shell("scoring score inbox --model shipped --no-cache")
     for threads in (1, 2):
         done = shell(
-            f"ulimit -f 24; SCORING_THREADS={threads} scoring score inbox --model shipped 2>messages"
+            "export PYTHONDONTWRITEBYTECODE=1; ulimit -f 24; "
+            f"SCORING_THREADS={threads} scoring score inbox --model shipped 2>messages"
         )
         assert (done.returncode, done.stdout) == (0, whole.stdout)
         messages = (tmp_path / "messages").read_text().splitlines()
@@ -104,7 +105,7 @@ def test_a_cache_that_is_full_stops_no_scoring_and_is_reported_once(shell: Shell
 
 
 def test_the_state_of_a_watch_names_its_file(shell: Shell, tmp_path: Path) -> None:
-    done = shell("ulimit -f 1; scoring watch inbox")
+    done = shell("export PYTHONDONTWRITEBYTECODE=1; ulimit -f 1; scoring watch inbox")
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     line = done.stderr.splitlines()[-1]
@@ -127,7 +128,7 @@ except OSError as error:
 
 
 def test_a_ledger_names_its_file(shell: Shell, tmp_path: Path) -> None:
-    done = shell(f"ulimit -f 1; \"$PYTHON\" -c '{APPEND}'")
+    done = shell(f"export PYTHONDONTWRITEBYTECODE=1; ulimit -f 1; \"$PYTHON\" -c '{APPEND}'")
     assert "ledger.jsonl" in done.stdout, done
     assert (tmp_path / "ledger.jsonl").read_bytes() == b""
 
