@@ -142,7 +142,10 @@ def with_records(corpus: LabelledDataset) -> LabelledDataset:
         If it is empty.
     """
     if not corpus.documents:
-        raise ModelError("no records with a date and a label (quality, heat or published) to train on")
+        raise ModelError(
+            "no records with a date and a label (quality, heat or published) to train on: an archive that "
+            'names them differently needs a field map, which "scoring init PATH" writes'
+        )
     return corpus
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from pathlib import Path
 
 import pytest
 from rich.progress import Progress, Task, TaskID
@@ -96,3 +97,20 @@ def test_validation_ends_with_it() -> None:
     assert "most often" not in quiet.stderr
     one = runner.invoke(cli.app, ["validate", "-"], input=text[: len(text) // 2], prog_name="scoring")
     assert "most often" not in one.stderr  # which says it all itself
+
+
+def test_an_archive_of_another_layout_gets_the_next_step(tmp_path: Path) -> None:
+    for name in ("a.md", "b.md"):
+        (tmp_path / name).write_text("---\ntitle: Rain\nrating: 4\n---\n")
+    runner = CliRunner()
+    done = runner.invoke(cli.app, ["validate", "."], prog_name="scoring")
+    assert done.stderr.splitlines()[-1] == (
+        "only the title of 2 records was read: map their other keys in scoring-fields.yaml, "
+        'which "scoring init FOLDER" proposes'
+    )
+    refused = runner.invoke(cli.app, ["train", ".", "--no-track", "--output", "model"], prog_name="scoring")
+    assert (refused.exit_code, refused.stderr.splitlines()[-1]) == (
+        2,
+        "error: no records with a date and a label (quality, heat or published) to train on: an archive that "
+        'names them differently needs a field map, which "scoring init PATH" writes',
+    )
