@@ -16,8 +16,9 @@ from scoring.model.targets import TARGETS, Targets
 from scoring.records.field_maps.field_map import FieldMap
 from scoring.storage.atomic_folder import replace_folder
 from scoring.storage.regular_files import open_regular, read_regular
-from scoring.storage.remote import is_remote_file, list_files, remove_remote, write_remote
+from scoring.storage.remote import is_remote_file, list_files
 from scoring.storage.remote_copies import process_copies
+from scoring.storage.remote_writes import remove_remote, write_remote
 from scoring.storage.urls import name_of, url_of
 
 FORMAT_VERSION = 1

@@ -25,8 +25,8 @@ from scoring.storage.remote import (
     one_line_errors,
     opened,
     read_together,
-    replace_if_same,
 )
+from scoring.storage.remote_writes import replace_if_same
 
 _BATCH_BYTES = 2**24
 _BATCH_FILES = 256
@@ -161,7 +161,7 @@ class RemoteCopies:
                 self.forget(url)
 
     def replace(self, url: str, old: bytes, new: bytes) -> bool:
-        """Replace a remote file, and forget its copy: see :func:`scoring.storage.remote.replace_if_same`."""
+        """Replace a remote file if its content is `old`, and forget its copy; False if it is not."""
         try:
             return replace_if_same(url, old, new)
         finally:
