@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from scoring.storage.remote import put_remote, require_bucket, require_writable
+from scoring.storage.remote_writes import put_remote, require_bucket, require_writable
 from scoring.storage.urls import name_of, url_of
 
 
