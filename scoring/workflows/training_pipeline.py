@@ -239,7 +239,7 @@ def _evaluate_holdout(
     if left_out := copies_note(corpus, is_test, config.split.apart):
         counted(training, left_out)
         reporter.note(left_out)
-    models = _fit(training, config, settings, reporter, trainer, "records before the test block")
+    models = _fit(training, config, settings, reporter, trainer, "earlier records")
     as_of = as_of_training(config)
     test_records = corpus.as_seen(is_test, as_of)
     scorer = Scorer(config.name, models)
