@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from rich.progress import Progress, Task, TaskID
 from typer.testing import CliRunner
 
@@ -64,6 +66,16 @@ def test_bars_say_how_much_how_fast_and_how_long() -> None:
     progress = new_progress()
     names = [type(column).__name__ for column in progress.columns]
     assert {"MofNCompleteColumn", "RateColumn", "TimeRemainingColumn"} <= set(names)
+
+
+def test_bars_crop_names_not_numbers() -> None:
+    progress = new_progress()
+    progress.add_task("training on " + 10 * "earlier records ", total=1_234_567, completed=1_234_500)
+    screen = io.StringIO()
+    console = Console(file=screen, width=80, force_terminal=True, color_system=None)
+    console.print(progress.get_renderable())
+    (line,) = screen.getvalue().splitlines()
+    assert re.fullmatch(r"training on .*… ━+\S* +1234500/1234567 +0:00:00 left .+", line)
 
 
 @pytest.mark.parametrize(
