@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from scoring.errors import Fault, RecordError, shown
+from scoring.inbox.decision_corrections import Decision, corrections_of
 from scoring.inbox.inbox import Inbox
 from scoring.inbox.rows import Row
 from scoring.labels.decision_journal import Owner, journaled, journaled_decision
@@ -25,32 +26,6 @@ from scoring.records.ledger import Correction, Digests, append_corrections, dige
 from scoring.records.mapped_labels import as_written
 from scoring.records.record import Labels
 from scoring.records.write_back import put_back, replace_labels, write_labels
-
-
-class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Labels that a curator sets for a record.
-
-    Parameters
-    ----------
-    path : str
-        File, relative to the inbox.
-    record_sha256 : str
-        Digest of the record at the time of the decision.
-    labels : Labels
-        Labels to write; None leaves a label unchanged.
-    before : Labels or None
-        Labels in the file at that time. If they are given, a record whose labels have changed since is not
-        written; if not, one whose content has.
-    reason, note : str
-        Why, for the ledger.
-    """
-
-    path: str
-    record_sha256: str
-    labels: Labels
-    before: Labels | None = None
-    reason: str = ""
-    note: str = ""
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -155,7 +130,7 @@ class Decisions:
             after = replace_labels(before, labels_in_file, path=decision.path, field_map=field_map)
             spellings = spellings_of(before, document.labels, decision.path, field_map)
             active_corrections = digests.pick(self._inbox.corrections().holding())
-            corrections, reversals = _corrections(
+            corrections, reversals = corrections_of(
                 score, decision, digests, active_corrections, by=by, now=now
             )
             roots = [str(self._inbox.folder)]
@@ -306,40 +281,3 @@ def _check_unchanged(decision: Decision, row: Row, digests: Digests, labels: Lab
 
 def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-def _corrections(
-    score: Score,
-    decision: Decision,
-    digests: Digests,
-    active_corrections: Mapping[str, Correction],
-    *,
-    by: str,
-    now: datetime,
-) -> tuple[list[Correction], tuple[Correction, ...]]:
-    """Ledger entries of a decision, and the entries that revert it."""
-    corrections: list[Correction] = []
-    reversals: list[Correction] = []
-    for field in LABELS:
-        value, predicted = getattr(decision.labels, field), getattr(score, field)
-        earlier: Any = active_corrections[field].value if field in active_corrections else None
-        if value is None or value == (predicted if earlier is None else earlier):
-            continue
-        if predicted is None:  # a label that the model does not predict is no correction
-            continue
-        correction = Correction(
-            at=now,
-            by=by,
-            path=decision.path,
-            record_sha256=digests.record,
-            own_sha256=digests.own,
-            field=field,  # type: ignore[arg-type]  # LABELS are the allowed names
-            predicted=predicted,
-            value=value,
-            model=score.model,
-            reason=decision.reason,
-            note=decision.note,
-        )
-        corrections.append(correction)
-        reversals.append(msgspec.structs.replace(correction, value=earlier, reason="", note=""))
-    return corrections, tuple(reversals)

@@ -14,9 +14,10 @@ import pytest
 from scoring.artifact.saved_model import SavedModel
 from scoring.errors import HomeError
 from scoring.inbox import decisions as decisions_module
+from scoring.inbox.decision_actions import Action, Outcome, Target
 from scoring.inbox.decision_history import DecisionState
 from scoring.inbox.decision_log import Decided, DecisionLog, Step
-from scoring.inbox.decision_store import Action, DecisionStore, Outcome, Target
+from scoring.inbox.decision_store import DecisionStore
 from scoring.inbox.decisions import Decisions
 from scoring.inbox.inbox import Inbox
 from scoring.records.decode import decode_file

@@ -18,7 +18,8 @@ from scoring.errors import RecordError
 from scoring.explanation.attribution import explain
 from scoring.inbox import decisions as decisions_module
 from scoring.inbox import inbox as inbox_module
-from scoring.inbox.decisions import Decision, Decisions
+from scoring.inbox.decision_corrections import Decision
+from scoring.inbox.decisions import Decisions
 from scoring.inbox.inbox import Inbox
 from scoring.inbox.preview import UploadedFile, explain_preview, preview
 from scoring.inbox.rows import Row

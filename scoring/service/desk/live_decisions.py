@@ -10,9 +10,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from scoring.errors import RecordError
+from scoring.inbox.decision_actions import Action, Outcome, Target
 from scoring.inbox.decision_history import DecisionState
 from scoring.inbox.decision_log import Decided, DecisionLog
-from scoring.inbox.decision_store import Action, DecisionStore, Outcome, StateChanges, Target
+from scoring.inbox.decision_store import DecisionStore, StateChanges
 from scoring.inbox.decisions import Decisions
 from scoring.inbox.inbox import Inbox
 from scoring.settings import Settings

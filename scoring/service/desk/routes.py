@@ -16,8 +16,8 @@ from starlette.responses import StreamingResponse
 
 from scoring.errors import RecordError
 from scoring.explanation.policy import policy_texts
+from scoring.inbox.decision_actions import Action, Outcome, Target
 from scoring.inbox.decision_log import MAX_NAME_CHARS, Decided
-from scoring.inbox.decision_store import Action, Outcome, Target
 from scoring.inbox.preview import UploadedFile, explain_preview, preview
 from scoring.inbox.rule_labels import labels_by_rule
 from scoring.records.limits import RecordLimitError
