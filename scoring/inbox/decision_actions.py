@@ -22,6 +22,10 @@ class Action(NamedTuple):
     now: datetime
 
 
+class ActionConflictError(Exception):
+    """The id of an action stands for another one already; nothing was done."""
+
+
 class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A record, and its last step as the page knows it; empty if it knows none."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
 from scoring.errors import Fault, RecordError, ScoringError
-from scoring.inbox.decision_actions import Action, Outcome, Target
+from scoring.inbox.decision_actions import Action, ActionConflictError, Outcome, Target
 from scoring.inbox.decision_history import DecisionState, History, Level, state_of
 from scoring.inbox.decision_log import Decided, DecisionLog, Kind, Step
 from scoring.inbox.decisions import Decision, Decisions, Written
@@ -20,6 +20,13 @@ class StateChanges(NamedTuple):
 
     version: int
     states: list[DecisionState]
+
+
+class _Content(NamedTuple):
+    """What an action does with a record."""
+
+    kind: Kind
+    decided: Decided | None = None
 
 
 class DecisionStore:
@@ -38,7 +45,7 @@ class DecisionStore:
         self._acting = threading.RLock()  # held while a file is changed
         self._lock = threading.Lock()  # of the fields below
         self._histories: dict[str, History] = {}
-        self._done: set[tuple[str, str]] = set()  # action and path
+        self._done: dict[tuple[str, str], _Content] = {}  # by action and path
         self._version = 0
 
     @property
@@ -99,7 +106,16 @@ class DecisionStore:
             ]
 
     def decide(self, action: Action, decided: Sequence[tuple[Target, Decided]]) -> list[Outcome]:
-        """Take decisions that are not saved yet, in one step of the log: all that can be, or none."""
+        """Take decisions that are not saved yet, in one step of the log: all that can be, or none.
+
+        Raises
+        ------
+        ActionConflictError
+            If the id of the action is that of another one.
+        """
+        self._check_repeat(
+            action, {target.path: _Content("decided", decision) for target, decision in decided}
+        )
         steps: dict[str, Step] = {}
         outcomes: list[Outcome] = []
         try:
@@ -117,13 +133,31 @@ class DecisionStore:
             return [Outcome(target.path, str(error)) for target, _ in decided]
         return outcomes
 
-    def undo(self, action: Action, targets: Iterable[Target]) -> list[Outcome]:
-        """Undo the last step of each record: a decision, or its save, whose file is then restored."""
+    def undo(self, action: Action, targets: Sequence[Target]) -> list[Outcome]:
+        """Undo the last step of each record: a decision, or its save, whose file is then restored.
+
+        Raises
+        ------
+        ActionConflictError
+            As for :meth:`decide`.
+        """
+        self._check_repeat(action, {target.path: _Content("undone") for target in targets})
         return [self._change(action, target, self._undo) for target in targets]
 
-    def save(self, action: Action, targets: Iterable[Target]) -> list[Outcome]:
-        """Write the pending decisions of records into their files."""
+    def save(self, action: Action, targets: Sequence[Target]) -> list[Outcome]:
+        """Write the pending decisions of records into their files; raises like :meth:`undo`."""
+        self._check_repeat(action, {target.path: _Content("saved") for target in targets})
         return [self._change(action, target, self._save) for target in targets]
+
+    def _check_repeat(self, action: Action, asked: Mapping[str, _Content]) -> None:
+        """Check that an action which arrives again asks for the same as before."""
+        with self._lock:
+            for path, content in asked.items():
+                if self._done.get((action.id, path), content) != content:
+                    raise ActionConflictError(
+                        f"id: got {action.id!r} of another action on {path}, which was carried out; "
+                        "expected a new id"
+                    )
 
     def _change(
         self, action: Action, target: Target, change: Callable[[Action, str, Level], None]
@@ -244,7 +278,7 @@ class DecisionStore:
                 history.apply(step)
                 history.version = self._version
                 if step.kind in ("decided", "saved", "undone"):
-                    self._done.add((step.id, step.path))
+                    self._done[step.id, step.path] = _Content(step.kind, step.decided)
 
 
 def _step(

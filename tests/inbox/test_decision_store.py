@@ -14,7 +14,7 @@ import pytest
 from scoring.artifact.saved_model import SavedModel
 from scoring.errors import HomeError
 from scoring.inbox import decisions as decisions_module
-from scoring.inbox.decision_actions import Action, Outcome, Target
+from scoring.inbox.decision_actions import Action, ActionConflictError, Outcome, Target
 from scoring.inbox.decision_history import DecisionState
 from scoring.inbox.decision_log import Decided, DecisionLog, Step
 from scoring.inbox.decision_store import DecisionStore
@@ -150,6 +150,25 @@ def test_an_action_that_arrives_again_is_not_done_again(desk: Desk, saved: Saved
     assert not desk.state(path).is_saved
     assert desk.state(path).decided == decided
     assert len(read_ledger(desk.inbox.ledger).corrections) == 2 * n_corrections > 0
+
+
+def test_an_id_that_arrives_again_with_something_else_is_refused(desk: Desk, saved: SavedModel) -> None:
+    first, second, _ = desk.paths
+    given = action()
+    decided = Decided(record_sha256=desk.inbox.row(first).record_sha256, labels=Labels(5, -1, False))
+    other = msgspec.structs.replace(decided, labels=Labels(6, -1, False))
+    desk.store.decide(given, [(Target(first), decided)])
+    desk.restart(saved)
+    for attempt in (
+        lambda: desk.store.decide(given, [(Target(second), decided), (Target(first), other)]),
+        lambda: desk.store.save(given, [Target(first, given.id)]),
+        lambda: desk.store.undo(given, [Target(first, given.id)]),
+    ):
+        with pytest.raises(ActionConflictError, match=f"id: got '{given.id}' of another action on {first}"):
+            attempt()
+    assert desk.state(first).decided == decided
+    assert desk.store.of([second]) == []
+    assert desk.store.decide(given, [(Target(second), decided)]) == [Outcome(second)]  # a further part
 
 
 class KilledError(BaseException):
