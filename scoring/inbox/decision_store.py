@@ -204,7 +204,7 @@ class DecisionStore:
             action,
             path,
             lambda begin: self._decisions.take_back(
-                path, written, by=action.by, now=action.now, on_begin=lambda: begin(written)
+                path, written, by=action.by, now=action.now, on_begin=begin
             ),
             ("undoing", "undone"),
         )

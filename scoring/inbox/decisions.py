@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from scoring.labels.journal import Journal
 from scoring.model.score import Score
 from scoring.records.corpus import read_bytes
 from scoring.records.decode import decode_file
+from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.forms.label_positions import LABELS
 from scoring.records.label_spelling import Spelling, put_labels_back, spellings_of
 from scoring.records.ledger import Correction, Digests, append_corrections, digests_of
@@ -35,6 +36,8 @@ class Written(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ----------
     before_sha256, after_sha256 : str
         Digests of the file before and after.
+    labels : Labels
+        The labels that were written; None for one that was not.
     spellings : dict
         Source of each written label before, as :func:`scoring.records.label_spelling.spellings_of` has it;
         None for an absent one.
@@ -46,6 +49,7 @@ class Written(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     before_sha256: str
     after_sha256: str
+    labels: Labels = Labels()
     spellings: dict[str, Spelling | None]
     owners: dict[Owner, dict[str, Any]]
     corrections: tuple[Correction, ...] = ()
@@ -141,6 +145,7 @@ class Decisions:
                 written = Written(
                     before_sha256=_sha256(before),
                     after_sha256=_sha256(after),
+                    labels=labels_in_file,
                     spellings={
                         name: spellings.get(name)
                         for name in LABELS
@@ -166,9 +171,11 @@ class Decisions:
         *,
         by: str,
         now: datetime,
-        on_begin: Callable[[], None] = lambda: None,
+        on_begin: Callable[[Written], None] = _ignore,
     ) -> None:
-        """Undo a write of a file: restore its bytes, and revert its corrections in the ledger.
+        """Undo a write of a file: restore its labels, and revert its corrections in the ledger.
+
+        If nothing else has changed since, the file has the same bytes as before the write.
 
         Parameters
         ----------
@@ -179,30 +186,32 @@ class Decisions:
         by, now
             As for :meth:`write`.
         on_begin : callable
-            Called right before the file is changed.
+            Called with the change to undo right before the file is changed.
 
         Raises
         ------
         RecordError
-            If the file has changed since, or cannot be written.
+            If one of these labels has changed since, or the file cannot be written.
         """
         with self._writing:
             file = str(self._inbox.file(path))
             after = self._bytes_of(path)
-            if _sha256(after) != written.after_sha256:
-                raise RecordError(
-                    Fault(path, 0, "", "a file that was changed since", "the file as it was written")
-                )
             field_map = self._inbox.field_maps.of(file)
+            is_unchanged = _sha256(after) == written.after_sha256
+            if not is_unchanged:
+                _check_labels(path, after, written, field_map)
             before = after
             if written.before_sha256 != written.after_sha256:
                 before = put_labels_back(after, written.spellings, path, field_map).data
-            if _sha256(before) != written.before_sha256:
+            if is_unchanged and _sha256(before) != written.before_sha256:
                 got = "labels whose earlier spelling cannot be restored"
                 raise RecordError(Fault(path, 0, "", got, "a restore by hand"))
+            undone = msgspec.structs.replace(
+                written, before_sha256=_sha256(before), after_sha256=_sha256(after)
+            )
             earlier = decode_file(before, file, field_map=field_map)
             with journaled(self._journal, earlier, written.owners, now=now, field_map=field_map):
-                on_begin()
+                on_begin(undone)
                 roots = [str(self._inbox.folder)]
                 put_back(file, before=before, after=after, roots=roots)
                 try:
@@ -277,6 +286,21 @@ def _check_unchanged(decision: Decision, row: Row, digests: Digests, labels: Lab
     raise RecordError(
         Fault(decision.path, 0, "", "a record that has changed since", "the record as displayed")
     )
+
+
+def _check_labels(path: str, data: bytes, written: Written, field_map: FieldMap | None) -> None:
+    """Check that a file still has the labels that were written, whatever else has changed."""
+    current = decode_file(data, path, field_map=field_map).labels
+    names = [name for name in written.spellings if getattr(current, name) != getattr(written.labels, name)]
+    if names:
+        expected = f"{_text_of(written.labels, names)} as it was saved; decide the record again"
+        raise RecordError(Fault(path, 0, "labels", _text_of(current, names), expected))
+
+
+def _text_of(labels: Labels, names: Sequence[str]) -> str:
+    values = {name: getattr(labels, name) for name in names}
+    texts = {name: "none" if value is None else str(value).lower() for name, value in values.items()}
+    return ", ".join(f"{name} {text}" for name, text in texts.items())
 
 
 def _sha256(data: bytes) -> str:
