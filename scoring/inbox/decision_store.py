@@ -6,13 +6,17 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from uuid import uuid4
 
 from scoring.errors import Fault, RecordError, ScoringError
 from scoring.inbox.decision_actions import Action, ActionConflictError, Outcome, Target
+from scoring.inbox.decision_corrections import Decision
 from scoring.inbox.decision_history import DecisionState, History, Level, state_of
 from scoring.inbox.decision_log import Decided, DecisionLog, Kind, Step
-from scoring.inbox.decisions import Decision, Decisions, Written
+from scoring.inbox.decisions import Decisions, Written
+from scoring.inbox.moved_files import moved_files
+from scoring.inbox.rows import Row
 
 
 class StateChanges(NamedTuple):
@@ -85,6 +89,40 @@ class DecisionStore:
         with self._acting, self._log.locked():
             self.catch_up()
             self._finish(list(self._histories), now)
+
+    def follow(self, rows: Mapping[str, Row], now: datetime) -> bool:
+        """Let decisions follow their files to other paths; return whether any did.
+
+        Parameters
+        ----------
+        rows : mapping of str to Row
+            All rows of the inbox by path.
+        now : datetime
+            Current time, aware UTC.
+
+        Raises
+        ------
+        RecordError, HomeError
+            If the log cannot be read or written.
+        """
+        if self._digests().keys() <= rows.keys():
+            return False
+        with self._acting, self._log.locked():
+            self.catch_up()
+            decided = self._digests()
+            gone = {path: sha256 for path, sha256 in decided.items() if path not in rows}
+            steps = [
+                _step(Action(uuid4().hex, "", "", now), "moved", new, moved_from=old)
+                for old, new in moved_files(gone, rows, decided.keys()).items()
+            ]
+            self._append(steps)
+            return bool(steps)
+
+    def _digests(self) -> dict[str, str]:
+        """Digests of the decided records by path, as they were decided on."""
+        with self._lock:
+            histories = self._histories.items()
+            return {path: item.levels[-1].decided.record_sha256 for path, item in histories if item.levels}
 
     def since(self, version: int) -> StateChanges:
         """States that have changed since a version; 0 is before the first."""
@@ -274,6 +312,9 @@ class DecisionStore:
         with self._lock:
             for step in steps:
                 self._version += 1
+                if step.kind == "moved" and step.moved_from in self._histories:
+                    self._histories[step.path] = self._histories[step.moved_from]
+                    self._histories[step.moved_from] = History(self._version)
                 history = self._histories.setdefault(step.path, History())
                 history.apply(step)
                 history.version = self._version
@@ -281,16 +322,6 @@ class DecisionStore:
                     self._done[step.id, step.path] = _Content(step.kind, step.decided)
 
 
-def _step(
-    action: Action, kind: Kind, path: str, *, decided: Decided | None = None, written: Written | None = None
-) -> Step:
-    return Step(
-        at=action.now,
-        id=action.id,
-        by=action.by,
-        client=action.client,
-        kind=kind,
-        path=path,
-        decided=decided,
-        written=written,
-    )
+def _step(action: Action, kind: Kind, path: str, **more: Any) -> Step:
+    """A step of an action; `more` are further fields of it."""
+    return Step(at=action.now, id=action.id, by=action.by, client=action.client, kind=kind, path=path, **more)

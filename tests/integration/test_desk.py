@@ -260,6 +260,32 @@ def test_what_was_decided_outlives_a_reload_and_a_change_of_the_record_but_not_o
     expect(desk.get_by_role("button", name="Save 1")).to_have_count(0)
 
 
+def test_a_decision_follows_a_renamed_file_and_is_shown_if_its_file_is_gone(desk: Page, inbox: Path) -> None:
+    first, second, *_ = titles(desk)
+    for _ in range(2):
+        desk.keyboard.press("a")
+    expect(desk.locator("#progress")).to_have_text("2 decided, 100% accepted")
+    file_of(inbox, first).rename(inbox / "renamed.md")
+    gone = file_of(inbox, second)
+    content = gone.read_bytes()
+    gone.unlink()
+    expect(desk.locator("#progress")).to_have_text("1 decided, 100% accepted; 1 decision without a file")
+    desk.locator("#state").select_option("pending")
+    expect(desk.locator(".record .title")).to_have_text([first])
+    desk.locator("#progress").click()
+    lost = desk.locator("#people .lost li")
+    expect(lost).to_contain_text(re.compile(rf"^{re.escape(gone.name)}You, .* UTC: quality \d+, heat"))
+    desk.keyboard.press("Escape")
+    (inbox / "again.md").write_bytes(content)
+    expect(desk.locator("#progress")).to_have_text("2 decided, 100% accepted")
+    desk.locator("#grid").focus()
+    desk.keyboard.press("w")
+    expect(desk.locator("#toast")).to_have_text("2 files saved")
+    assert all(b"\nquality: " in (inbox / name).read_bytes() for name in ("renamed.md", "again.md"))
+    (inbox / "again.md").unlink()  # a saved one needs no file
+    expect(desk.locator("#progress")).to_have_text("1 decided, 100% accepted")
+
+
 def test_two_people_agree_and_the_later_one_is_told(
     desk: Page, open_page: Open, desk_service: Service
 ) -> None:

@@ -69,6 +69,18 @@ class LiveDecisions:
             self._store.catch_up()
             self._notify()
 
+    def follow_files(self) -> None:
+        """Let decisions follow files that have been moved or renamed.
+
+        Raises
+        ------
+        RecordError, HomeError
+            If the log cannot be read or written.
+        """
+        rows = {row.path: row for row in self._inbox.since(0).rows}
+        if self._store.follow(rows, datetime.now(UTC)):
+            self._notify()
+
     def since(self, version: int) -> StateChanges:
         """States that have changed since a version."""
         return self._store.since(version)
