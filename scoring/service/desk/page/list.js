@@ -1,7 +1,7 @@
 // The list: a virtual grid; only the visible rows are in the document.
 
 import { FIELDS, isLabelled, isUndecided, needsReview, scaleOf, sectionOf, sectionText, store, suggestionOf, unknownOf } from "./store.js";
-import { age, h, heats, hour, many, number, percent, place, when, yesNo } from "./format.js";
+import { ago, h, heats, many, number, percent, place, when, yesNo } from "./format.js";
 import { presence } from "./presence.js";
 import { isMine, nameOf } from "./person.js";
 import { isOutdated, isPending, states } from "./states.js";
@@ -9,7 +9,9 @@ import { isOutdated, isPending, states } from "./states.js";
 const OVERSCAN = 8;
 const grid = document.getElementById("grid");
 const pane = document.getElementById("window");
+const desk = document.getElementById("desk");
 const narrow = matchMedia("(max-width: 44rem)");
+const crowded = matchMedia("(min-width: 68.01rem) and (max-width: 92rem)"); // beside the details, titles have two lines
 
 let offsets = [0]; // top of each item, and bottom of the last; px
 let active = 0; // index of the focused item
@@ -32,7 +34,8 @@ export const list = {
 
   /** Lay out the items again, keep the focused record, and draw the visible items. */
   lay(isFresh = true) {
-    const heights = narrow.matches ? { row: 164, bare: 138, suggested: 182, story: 36 } : { row: 52, bare: 52, suggested: 52, story: 34 };
+    const line = crowded.matches && desk.classList.contains("with-details") ? 72 : 52;
+    const heights = narrow.matches ? { row: 164, bare: 138, suggested: 182, story: 36 } : { row: line, bare: line, suggested: line, story: 34 };
     const heightOf = ({ row }) => (!row ? heights.story : suggestionOf(row) ? heights.suggested : isBare(row) ? heights.bare : heights.row);
     offsets = new Array(store.items.length + 1);
     offsets[0] = 0;
@@ -193,12 +196,10 @@ function rowOf(row, isInStory) {
 function heatCell(row) {
   const { score, doubt } = row;
   const leads = score.heat > -1;
-  const label = leads
-    ? `Heat ${number(score.heat)}, ${heats(doubt)}, expected ${number(score.heat_expected)}`
-    : `Does not lead; heat ${heats(doubt)}, expected ${number(score.heat_expected)}`;
+  const label = `Expected heat ${number(score.heat_expected)}, ${heats(doubt)}; label ${leads ? number(score.heat) : "−1: does not lead"}`;
   return h("span", { role: "gridcell", class: `heat number${leads ? "" : " none"}`, title: label },
-    h("b", { text: leads ? number(score.heat) : "–", "aria-label": label }),
-    h("small", { text: `exp. ${number(score.heat_expected)}`, "aria-hidden": true }),
+    h("b", { text: number(score.heat_expected), "aria-label": label }),
+    h("small", { text: leads ? `label ${number(score.heat)}` : "does not lead", "aria-hidden": true }),
     bar(doubt.heat_low, doubt.heat_high, score.heat_expected, store.scales.get(scaleOf(row)).heat));
 }
 
@@ -224,7 +225,7 @@ function bar(low, high, value, scale) {
 }
 
 function whatCell(row) {
-  const facts = [row.provider || "no provider", row.published_at ? `${age(row.published_at)}, ${hour(row.published_at)}` : "no date"];
+  const facts = [row.provider || "no provider", when(row.published_at)];
   if (row.coverage_count) facts.push(`${number(row.coverage_count)} related`);
   if (row.type && row.type !== "article") facts.push(row.type);
   const { leader } = row;
@@ -241,7 +242,7 @@ function whatCell(row) {
   return h("span", { role: "gridcell", class: "what" },
     h("span", { class: "title", text: row.title, title: row.title }),
     h("span", { class: "facts" },
-      h("span", { text: facts.join(" · "), title: row.published_at ? when(row.published_at) : undefined }),
+      h("span", { text: facts.join(" · "), title: row.published_at ? ago(row.published_at) : undefined }),
       unknown.length ? h("span", { class: "unknown-fact", text: `? ${[...new Set(unknown.map((text) => text.split(" ")[0]))].join(", ")}`, title: unknown.join("; ") }) : null,
       store.hasSections ? sectionTag(row) : null,
       row.topics?.length ? h("span", { class: "topics", text: row.topics.join(", ") }) : null,
