@@ -323,6 +323,24 @@ def test_a_decision_follows_a_renamed_file_and_is_shown_if_its_file_is_gone(desk
     expect(desk.locator("#progress")).to_have_text("1 decided, 100% accepted")
 
 
+def test_a_decision_draws_only_the_rows_that_it_changes(desk: Page) -> None:
+    desk.locator("#state").select_option("")  # where decided records stay
+    mark = "rows => rows.forEach(row => (row.dataset.isOld = true))"
+    drawn(desk).evaluate_all(mark)
+    n_rows = drawn(desk).count()
+    desk.locator("#grid").focus()
+    desk.keyboard.press("a")
+    desk.keyboard.press("a")
+    expect(desk.locator("#progress")).to_have_text("2 decided, 100% accepted")
+    expect(desk.locator(".record .chip.pending")).to_have_count(2)
+    assert desk.locator(".record:not([data-is-old])").count() == 2
+    drawn(desk).evaluate_all(mark)
+    desk.keyboard.press("u")
+    expect(desk.locator(".record .chip.pending")).to_have_count(1)
+    assert desk.locator(".record:not([data-is-old])").count() == 1
+    assert drawn(desk).count() == n_rows
+
+
 def test_two_people_agree_and_the_later_one_is_told(
     desk: Page, open_page: Open, desk_service: Service
 ) -> None:

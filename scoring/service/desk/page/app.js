@@ -86,8 +86,7 @@ api.follow({
     updateStatus();
   },
   decisions(sent) {
-    states.take(sent);
-    redraw();
+    if (states.take(sent)) redraw();
   },
   here(pages) {
     if (presence.take(pages)) redraw();

@@ -3,7 +3,7 @@
 import { FIELDS, isLabelled, isUndecided, needsReview, scaleOf, sectionOf, sectionText, store, suggestionOf, unknownOf } from "./store.js";
 import { ago, h, heats, many, number, percent, place, when, yesNo } from "./format.js";
 import { presence } from "./presence.js";
-import { isMine, nameOf } from "./person.js";
+import { by, isMine, nameOf } from "./person.js";
 import { isOutdated, isPending, states } from "./states.js";
 
 const OVERSCAN = 8;
@@ -17,7 +17,7 @@ let offsets = [0]; // top of each item, and bottom of the last; px
 let active = 0; // index of the focused item
 let activePath = "";
 let threshold = 0.5;
-let drawn = new Map(); // path or story: {element, item, top}
+let drawn = new Map(); // path or story: {element, look}; see lookOf
 
 export const list = {
   onOpen: () => {},
@@ -32,21 +32,18 @@ export const list = {
     threshold = value;
   },
 
-  /** Lay out the items again, keep the focused record, and draw the visible items. */
-  lay(isFresh = true) {
+  /** Lay out the items again, keep the focused record, and draw the visible items that have changed. */
+  lay() {
     const line = crowded.matches && desk.classList.contains("with-details") ? 72 : 52;
-    const heights = narrow.matches ? { row: 164, bare: 138, suggested: 182, story: 36 } : { row: line, bare: line, suggested: line, story: 34 };
-    const heightOf = ({ row }) => (!row ? heights.story : suggestionOf(row) ? heights.suggested : isBare(row) ? heights.bare : heights.row);
+    const heightOf = narrow.matches ? heightOnPhone : ({ row }) => (row ? line : 34);
     offsets = new Array(store.items.length + 1);
     offsets[0] = 0;
     store.items.forEach((item, index) => (offsets[index + 1] = offsets[index] + heightOf(item)));
-    place(pane, { height: `${offsets.at(-1)}px` });
+    pane.style.height = `${offsets.at(-1)}px`;
     grid.setAttribute("aria-rowcount", store.items.length + 1);
     const index = store.items.findIndex((item) => item.row?.path === activePath);
     active = index >= 0 ? index : Math.min(active, Math.max(store.items.length - 1, 0));
     if (store.items[active] && !store.items[active].row) active = Math.min(active + 1, store.items.length - 1);
-    if (isFresh) for (const { element } of drawn.values()) element.remove();
-    if (isFresh) drawn = new Map();
     draw();
     updateActive();
   },
@@ -107,6 +104,8 @@ export const list = {
   },
 };
 
+const heightOnPhone = ({ row }) => (!row ? 36 : suggestionOf(row) ? 182 : isBare(row) ? 138 : 164);
+
 function draw() {
   const top = grid.scrollTop;
   const first = Math.max(indexAt(top) - OVERSCAN, 0);
@@ -116,14 +115,10 @@ function draw() {
     const item = store.items[index];
     const key = item.row ? item.row.path : `story ${item.story}`;
     const known = drawn.get(key);
-    const entry = known?.subject === (item.row ?? item.rows) ? known : { subject: item.row ?? item.rows, element: elementOf(item) };
+    const look = lookOf(item);
+    const entry = known && isSame(known.look, look) ? known : { look, element: elementOf(item) };
     if (known && known !== entry) known.element.remove();
-    place(entry.element, { top: `${offsets[index]}px` });
-    entry.element.setAttribute("aria-rowindex", index + 2);
-    entry.element.id = `row-${index}`;
-    entry.element.classList.toggle("active", index === active);
-    entry.element.classList.toggle("selected", store.selected.has(item.row?.path));
-    entry.element.setAttribute("aria-selected", index === active);
+    putAt(entry, index);
     visible.set(key, entry);
   }
   for (const [key, { element }] of drawn) if (!visible.has(key)) element.remove();
@@ -134,6 +129,31 @@ function draw() {
     previous = element;
   }
   drawn = visible;
+}
+
+/** What the element of an item shows: the item is drawn again only if one of these is another. */
+function lookOf({ row, rows, isInStory }) {
+  if (!row) return rows;
+  const ends = store.scales.get(scaleOf(row));
+  const facts = [FIELDS.join(), store.hasSections, threshold, ends?.heat, ends?.quality, by.get()];
+  return [row, states.of(row.path), isInStory, suggestionOf(row), presence.at(row.path).join(), ...facts];
+}
+
+const isSame = (before, now) => before.length === now.length && before.every((part, index) => part === now[index]);
+
+/** Position, number and marks of an element; what is the same already costs nothing. */
+function putAt(entry, index) {
+  const [item, { element }] = [store.items[index], entry];
+  const isActive = index === active;
+  if (entry.top !== offsets[index]) element.style.top = `${(entry.top = offsets[index])}px`;
+  if (entry.index !== index) {
+    entry.index = index;
+    element.setAttribute("aria-rowindex", index + 2);
+    element.id = `row-${index}`;
+  }
+  element.classList.toggle("active", isActive);
+  element.classList.toggle("selected", store.selected.has(item.row?.path));
+  if (entry.isActive !== isActive) element.setAttribute("aria-selected", (entry.isActive = isActive));
 }
 
 function updateActive() {
@@ -281,5 +301,5 @@ const values = (labels) => h("span", {
 });
 
 grid.addEventListener("scroll", () => requestAnimationFrame(() => (draw(), updateActive())), { passive: true });
-new ResizeObserver(() => list.lay(false)).observe(grid);
+new ResizeObserver(() => list.lay()).observe(grid);
 narrow.addEventListener("change", () => list.lay());
