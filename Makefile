@@ -189,6 +189,7 @@ benchmark-related: $(RIVALS)  ## Find hidden lists of related records again: mak
 benchmark-service: $(READY)  ## Measure the service: make benchmark-service ARCHIVES='FOLDER ...'
 	$(BIN)/python experiments/benchmarks/service.py $(or $(ARCHIVES),--smoke)
 	$(BIN)/python experiments/benchmarks/hostile.py $(if $(ARCHIVES),,--smoke)
+	$(BIN)/python experiments/benchmarks/desk.py $(if $(ARCHIVES),,--smoke)
 
 soak: $(READY)  ## Load the service while its model is swapped, then while its store comes and goes
 	$(BIN)/python experiments/soak.py

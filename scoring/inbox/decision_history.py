@@ -77,6 +77,8 @@ class History:
         if step.kind in ("saving", "undoing"):
             self.begun = step
             return
+        if step.kind == "moved":  # the last step stays the same
+            return
         begun, self.begun = self.begun, None
         if step.kind == "failed":
             return

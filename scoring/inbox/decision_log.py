@@ -32,7 +32,7 @@ MAX_NOTE_CHARS = 500
 
 Id = Annotated[str, Meta(pattern="^[0-9A-Za-z_-]{8,64}$")]
 Name = Annotated[str, Meta(max_length=MAX_NAME_CHARS)]
-Kind = Literal["decided", "saving", "saved", "undoing", "undone", "failed"]
+Kind = Literal["decided", "saving", "saved", "undoing", "undone", "failed", "moved"]
 
 _TIMEOUT_SECONDS = 30.0
 
@@ -80,9 +80,11 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         Name of the person, empty if unknown, and id of the browser.
     kind : str
         ``decided``; ``saving``, then ``saved`` or ``failed``; ``undoing`` (only if a file has to be
-        restored), then ``undone`` or ``failed``.
+        restored), then ``undone`` or ``failed``; ``moved`` if the file has another path.
     path : str
         File of the record, relative to the inbox.
+    moved_from : str
+        Its earlier path, of a step ``moved``.
     decided : Decided or None
         The decision, if it is one.
     written : Written or None
@@ -96,6 +98,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     client: Annotated[str, Meta(max_length=64)] = ""
     kind: Kind
     path: str
+    moved_from: str = ""
     decided: Decided | None = None
     written: Written | None = None
 

@@ -3,54 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import NamedTuple
-
-import msgspec
+from typing import Any, NamedTuple
+from uuid import uuid4
 
 from scoring.errors import Fault, RecordError, ScoringError
+from scoring.inbox.decision_actions import Action, ActionConflictError, Outcome, Target
+from scoring.inbox.decision_corrections import Decision
 from scoring.inbox.decision_history import DecisionState, History, Level, state_of
-from scoring.inbox.decision_log import Decided, DecisionLog, Id, Kind, Step
-from scoring.inbox.decisions import Decision, Decisions, Written
-
-
-class Action(NamedTuple):
-    """Who does something, and when; all steps of an action have its id.
-
-    An action that arrives again, since its answer was lost, is not done again.
-    """
-
-    id: str
-    by: str
-    client: str
-    now: datetime
-
-
-class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A record, and its last step as the page knows it; empty if it knows none."""
-
-    path: str
-    base: Id | str = ""
-
-
-class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Result of an action for one record.
-
-    Parameters
-    ----------
-    path : str
-        File of the record.
-    fault : str
-        Why it failed; empty if it did not.
-    is_late : bool
-        Whether somebody else was there first: the record has another last step than the page knew.
-    """
-
-    path: str
-    fault: str = ""
-    is_late: bool = False
+from scoring.inbox.decision_log import Decided, DecisionLog, Kind, Step
+from scoring.inbox.decisions import Decisions, Written
+from scoring.inbox.moved_files import moved_files
+from scoring.inbox.rows import Row
 
 
 class StateChanges(NamedTuple):
@@ -58,6 +24,13 @@ class StateChanges(NamedTuple):
 
     version: int
     states: list[DecisionState]
+
+
+class _Content(NamedTuple):
+    """What an action does with a record."""
+
+    kind: Kind
+    decided: Decided | None = None
 
 
 class DecisionStore:
@@ -76,7 +49,7 @@ class DecisionStore:
         self._acting = threading.RLock()  # held while a file is changed
         self._lock = threading.Lock()  # of the fields below
         self._histories: dict[str, History] = {}
-        self._done: set[tuple[str, str]] = set()  # action and path
+        self._done: dict[tuple[str, str], _Content] = {}  # by action and path
         self._version = 0
 
     @property
@@ -117,6 +90,40 @@ class DecisionStore:
             self.catch_up()
             self._finish(list(self._histories), now)
 
+    def follow(self, rows: Mapping[str, Row], now: datetime) -> bool:
+        """Let decisions follow their files to other paths; return whether any did.
+
+        Parameters
+        ----------
+        rows : mapping of str to Row
+            All rows of the inbox by path.
+        now : datetime
+            Current time, aware UTC.
+
+        Raises
+        ------
+        RecordError, HomeError
+            If the log cannot be read or written.
+        """
+        if self._digests().keys() <= rows.keys():
+            return False
+        with self._acting, self._log.locked():
+            self.catch_up()
+            decided = self._digests()
+            gone = {path: sha256 for path, sha256 in decided.items() if path not in rows}
+            steps = [
+                _step(Action(uuid4().hex, "", "", now), "moved", new, moved_from=old)
+                for old, new in moved_files(gone, rows, decided.keys()).items()
+            ]
+            self._append(steps)
+            return bool(steps)
+
+    def _digests(self) -> dict[str, str]:
+        """Digests of the decided records by path, as they were decided on."""
+        with self._lock:
+            histories = self._histories.items()
+            return {path: item.levels[-1].decided.record_sha256 for path, item in histories if item.levels}
+
     def since(self, version: int) -> StateChanges:
         """States that have changed since a version; 0 is before the first."""
         with self._lock:
@@ -137,7 +144,16 @@ class DecisionStore:
             ]
 
     def decide(self, action: Action, decided: Sequence[tuple[Target, Decided]]) -> list[Outcome]:
-        """Take decisions that are not saved yet, in one step of the log: all that can be, or none."""
+        """Take decisions that are not saved yet, in one step of the log: all that can be, or none.
+
+        Raises
+        ------
+        ActionConflictError
+            If the id of the action is that of another one.
+        """
+        self._check_repeat(
+            action, {target.path: _Content("decided", decision) for target, decision in decided}
+        )
         steps: dict[str, Step] = {}
         outcomes: list[Outcome] = []
         try:
@@ -155,13 +171,31 @@ class DecisionStore:
             return [Outcome(target.path, str(error)) for target, _ in decided]
         return outcomes
 
-    def undo(self, action: Action, targets: Iterable[Target]) -> list[Outcome]:
-        """Undo the last step of each record: a decision, or its save, whose file is then restored."""
+    def undo(self, action: Action, targets: Sequence[Target]) -> list[Outcome]:
+        """Undo the last step of each record: a decision, or its save, whose file is then restored.
+
+        Raises
+        ------
+        ActionConflictError
+            As for :meth:`decide`.
+        """
+        self._check_repeat(action, {target.path: _Content("undone") for target in targets})
         return [self._change(action, target, self._undo) for target in targets]
 
-    def save(self, action: Action, targets: Iterable[Target]) -> list[Outcome]:
-        """Write the pending decisions of records into their files."""
+    def save(self, action: Action, targets: Sequence[Target]) -> list[Outcome]:
+        """Write the pending decisions of records into their files; raises like :meth:`undo`."""
+        self._check_repeat(action, {target.path: _Content("saved") for target in targets})
         return [self._change(action, target, self._save) for target in targets]
+
+    def _check_repeat(self, action: Action, asked: Mapping[str, _Content]) -> None:
+        """Check that an action which arrives again asks for the same as before."""
+        with self._lock:
+            for path, content in asked.items():
+                if self._done.get((action.id, path), content) != content:
+                    raise ActionConflictError(
+                        f"id: got {action.id!r} of another action on {path}, which was carried out; "
+                        "expected a new id"
+                    )
 
     def _change(
         self, action: Action, target: Target, change: Callable[[Action, str, Level], None]
@@ -208,7 +242,7 @@ class DecisionStore:
             action,
             path,
             lambda begin: self._decisions.take_back(
-                path, written, by=action.by, now=action.now, on_begin=lambda: begin(written)
+                path, written, by=action.by, now=action.now, on_begin=begin
             ),
             ("undoing", "undone"),
         )
@@ -278,23 +312,16 @@ class DecisionStore:
         with self._lock:
             for step in steps:
                 self._version += 1
+                if step.kind == "moved" and step.moved_from in self._histories:
+                    self._histories[step.path] = self._histories[step.moved_from]
+                    self._histories[step.moved_from] = History(self._version)
                 history = self._histories.setdefault(step.path, History())
                 history.apply(step)
                 history.version = self._version
                 if step.kind in ("decided", "saved", "undone"):
-                    self._done.add((step.id, step.path))
+                    self._done[step.id, step.path] = _Content(step.kind, step.decided)
 
 
-def _step(
-    action: Action, kind: Kind, path: str, *, decided: Decided | None = None, written: Written | None = None
-) -> Step:
-    return Step(
-        at=action.now,
-        id=action.id,
-        by=action.by,
-        client=action.client,
-        kind=kind,
-        path=path,
-        decided=decided,
-        written=written,
-    )
+def _step(action: Action, kind: Kind, path: str, **more: Any) -> Step:
+    """A step of an action; `more` are further fields of it."""
+    return Step(at=action.now, id=action.id, by=action.by, client=action.client, kind=kind, path=path, **more)

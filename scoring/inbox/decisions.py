@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from scoring.errors import Fault, RecordError, shown
+from scoring.inbox.decision_corrections import Decision, corrections_of
 from scoring.inbox.inbox import Inbox
 from scoring.inbox.rows import Row
 from scoring.labels.decision_journal import Owner, journaled, journaled_decision
@@ -19,38 +20,13 @@ from scoring.labels.journal import Journal
 from scoring.model.score import Score
 from scoring.records.corpus import read_bytes
 from scoring.records.decode import decode_file
+from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.forms.label_positions import LABELS
 from scoring.records.label_spelling import Spelling, put_labels_back, spellings_of
 from scoring.records.ledger import Correction, Digests, append_corrections, digests_of
 from scoring.records.mapped_labels import as_written
 from scoring.records.record import Labels
 from scoring.records.write_back import put_back, replace_labels, write_labels
-
-
-class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Labels that a curator sets for a record.
-
-    Parameters
-    ----------
-    path : str
-        File, relative to the inbox.
-    record_sha256 : str
-        Digest of the record at the time of the decision.
-    labels : Labels
-        Labels to write; None leaves a label unchanged.
-    before : Labels or None
-        Labels in the file at that time. If they are given, a record whose labels have changed since is not
-        written; if not, one whose content has.
-    reason, note : str
-        Why, for the ledger.
-    """
-
-    path: str
-    record_sha256: str
-    labels: Labels
-    before: Labels | None = None
-    reason: str = ""
-    note: str = ""
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -60,6 +36,8 @@ class Written(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ----------
     before_sha256, after_sha256 : str
         Digests of the file before and after.
+    labels : Labels
+        The labels that were written; None for one that was not.
     spellings : dict
         Source of each written label before, as :func:`scoring.records.label_spelling.spellings_of` has it;
         None for an absent one.
@@ -71,6 +49,7 @@ class Written(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     before_sha256: str
     after_sha256: str
+    labels: Labels = Labels()
     spellings: dict[str, Spelling | None]
     owners: dict[Owner, dict[str, Any]]
     corrections: tuple[Correction, ...] = ()
@@ -155,7 +134,7 @@ class Decisions:
             after = replace_labels(before, labels_in_file, path=decision.path, field_map=field_map)
             spellings = spellings_of(before, document.labels, decision.path, field_map)
             active_corrections = digests.pick(self._inbox.corrections().holding())
-            corrections, reversals = _corrections(
+            corrections, reversals = corrections_of(
                 score, decision, digests, active_corrections, by=by, now=now
             )
             roots = [str(self._inbox.folder)]
@@ -166,6 +145,7 @@ class Decisions:
                 written = Written(
                     before_sha256=_sha256(before),
                     after_sha256=_sha256(after),
+                    labels=labels_in_file,
                     spellings={
                         name: spellings.get(name)
                         for name in LABELS
@@ -191,9 +171,11 @@ class Decisions:
         *,
         by: str,
         now: datetime,
-        on_begin: Callable[[], None] = lambda: None,
+        on_begin: Callable[[Written], None] = _ignore,
     ) -> None:
-        """Undo a write of a file: restore its bytes, and revert its corrections in the ledger.
+        """Undo a write of a file: restore its labels, and revert its corrections in the ledger.
+
+        If nothing else has changed since, the file has the same bytes as before the write.
 
         Parameters
         ----------
@@ -204,30 +186,32 @@ class Decisions:
         by, now
             As for :meth:`write`.
         on_begin : callable
-            Called right before the file is changed.
+            Called with the change to undo right before the file is changed.
 
         Raises
         ------
         RecordError
-            If the file has changed since, or cannot be written.
+            If one of these labels has changed since, or the file cannot be written.
         """
         with self._writing:
             file = str(self._inbox.file(path))
             after = self._bytes_of(path)
-            if _sha256(after) != written.after_sha256:
-                raise RecordError(
-                    Fault(path, 0, "", "a file that was changed since", "the file as it was written")
-                )
             field_map = self._inbox.field_maps.of(file)
+            is_unchanged = _sha256(after) == written.after_sha256
+            if not is_unchanged:
+                _check_labels(path, after, written, field_map)
             before = after
             if written.before_sha256 != written.after_sha256:
                 before = put_labels_back(after, written.spellings, path, field_map).data
-            if _sha256(before) != written.before_sha256:
+            if is_unchanged and _sha256(before) != written.before_sha256:
                 got = "labels whose earlier spelling cannot be restored"
                 raise RecordError(Fault(path, 0, "", got, "a restore by hand"))
+            undone = msgspec.structs.replace(
+                written, before_sha256=_sha256(before), after_sha256=_sha256(after)
+            )
             earlier = decode_file(before, file, field_map=field_map)
             with journaled(self._journal, earlier, written.owners, now=now, field_map=field_map):
-                on_begin()
+                on_begin(undone)
                 roots = [str(self._inbox.folder)]
                 put_back(file, before=before, after=after, roots=roots)
                 try:
@@ -304,42 +288,20 @@ def _check_unchanged(decision: Decision, row: Row, digests: Digests, labels: Lab
     )
 
 
+def _check_labels(path: str, data: bytes, written: Written, field_map: FieldMap | None) -> None:
+    """Check that a file still has the labels that were written, whatever else has changed."""
+    current = decode_file(data, path, field_map=field_map).labels
+    names = [name for name in written.spellings if getattr(current, name) != getattr(written.labels, name)]
+    if names:
+        expected = f"{_text_of(written.labels, names)} as it was saved; decide the record again"
+        raise RecordError(Fault(path, 0, "labels", _text_of(current, names), expected))
+
+
+def _text_of(labels: Labels, names: Sequence[str]) -> str:
+    values = {name: getattr(labels, name) for name in names}
+    texts = {name: "none" if value is None else str(value).lower() for name, value in values.items()}
+    return ", ".join(f"{name} {text}" for name, text in texts.items())
+
+
 def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-def _corrections(
-    score: Score,
-    decision: Decision,
-    digests: Digests,
-    active_corrections: Mapping[str, Correction],
-    *,
-    by: str,
-    now: datetime,
-) -> tuple[list[Correction], tuple[Correction, ...]]:
-    """Ledger entries of a decision, and the entries that revert it."""
-    corrections: list[Correction] = []
-    reversals: list[Correction] = []
-    for field in LABELS:
-        value, predicted = getattr(decision.labels, field), getattr(score, field)
-        earlier: Any = active_corrections[field].value if field in active_corrections else None
-        if value is None or value == (predicted if earlier is None else earlier):
-            continue
-        if predicted is None:  # a label that the model does not predict is no correction
-            continue
-        correction = Correction(
-            at=now,
-            by=by,
-            path=decision.path,
-            record_sha256=digests.record,
-            own_sha256=digests.own,
-            field=field,  # type: ignore[arg-type]  # LABELS are the allowed names
-            predicted=predicted,
-            value=value,
-            model=score.model,
-            reason=decision.reason,
-            note=decision.note,
-        )
-        corrections.append(correction)
-        reversals.append(msgspec.structs.replace(correction, value=earlier, reason="", note=""))
-    return corrections, tuple(reversals)

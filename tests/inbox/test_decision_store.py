@@ -14,9 +14,10 @@ import pytest
 from scoring.artifact.saved_model import SavedModel
 from scoring.errors import HomeError
 from scoring.inbox import decisions as decisions_module
+from scoring.inbox.decision_actions import Action, ActionConflictError, Outcome, Target
 from scoring.inbox.decision_history import DecisionState
 from scoring.inbox.decision_log import Decided, DecisionLog, Step
-from scoring.inbox.decision_store import Action, DecisionStore, Outcome, Target
+from scoring.inbox.decision_store import DecisionStore
 from scoring.inbox.decisions import Decisions
 from scoring.inbox.inbox import Inbox
 from scoring.records.decode import decode_file
@@ -149,6 +150,72 @@ def test_an_action_that_arrives_again_is_not_done_again(desk: Desk, saved: Saved
     assert not desk.state(path).is_saved
     assert desk.state(path).decided == decided
     assert len(read_ledger(desk.inbox.ledger).corrections) == 2 * n_corrections > 0
+
+
+def test_an_id_that_arrives_again_with_something_else_is_refused(desk: Desk, saved: SavedModel) -> None:
+    first, second, _ = desk.paths
+    given = action()
+    decided = Decided(record_sha256=desk.inbox.row(first).record_sha256, labels=Labels(5, -1, False))
+    other = msgspec.structs.replace(decided, labels=Labels(6, -1, False))
+    desk.store.decide(given, [(Target(first), decided)])
+    desk.restart(saved)
+    for attempt in (
+        lambda: desk.store.decide(given, [(Target(second), decided), (Target(first), other)]),
+        lambda: desk.store.save(given, [Target(first, given.id)]),
+        lambda: desk.store.undo(given, [Target(first, given.id)]),
+    ):
+        with pytest.raises(ActionConflictError, match=f"id: got '{given.id}' of another action on {first}"):
+            attempt()
+    assert desk.state(first).decided == decided
+    assert desk.store.of([second]) == []
+    assert desk.store.decide(given, [(Target(second), decided)]) == [Outcome(second)]  # a further part
+
+
+def moved(desk: Desk, saved: SavedModel, path: str, to: str) -> bool:
+    """Move a file, and let its decision follow; whether it did."""
+    (desk.folder / "inbox" / path).rename(desk.folder / "inbox" / to)
+    desk.inbox.refresh(saved)
+    return desk.store.follow({row.path: row for row in desk.inbox.since(0).rows}, NOW)
+
+
+def test_a_decision_follows_its_file_to_another_path(desk: Desk, saved: SavedModel) -> None:
+    first, second, _ = desk.paths
+    before = desk.bytes_of(first)
+    desk.decide(first, 5)
+    desk.decide(second, 6)
+    desk.change("save", first)
+    version = desk.store.since(0).version
+    assert moved(desk, saved, first, "moved.md")
+    assert {state.path for state in desk.store.since(version).states} == {first, "moved.md"}
+    desk.restart(saved)
+    assert desk.state(first).decided is None
+    state = desk.state("moved.md")
+    assert (state.kind, state.is_saved, state.decided_in and state.decided_in.by) == ("saved", True, "ann")
+    assert desk.change("undo", "moved.md") == [Outcome("moved.md")]
+    assert desk.bytes_of("moved.md") == before
+    assert moved(desk, saved, second, "sub.md")
+    assert moved(desk, saved, "sub.md", second)  # and back
+    assert desk.change("save", second) == [Outcome(second)]
+
+
+def test_a_decision_stays_where_its_file_was_if_the_new_path_is_not_certain(
+    desk: Desk, saved: SavedModel
+) -> None:
+    first, second, third = desk.paths
+    desk.decide(first, 5)
+    desk.decide(second, 6)
+    for path in (first, second):
+        (desk.folder / "inbox" / f"copy-{path}").write_bytes(desk.bytes_of(path))
+    desk.inbox.refresh(saved)
+    desk.decide(f"copy-{second}", 7)
+    assert not moved(desk, saved, first, "twice.md")  # as is its copy
+    (desk.folder / "inbox" / second).unlink()  # its copy has a decision of its own
+    assert not moved(desk, saved, third, "third.md")
+    for path, quality in ((first, 5), (f"copy-{second}", 7)):
+        decided = desk.state(path).decided
+        assert decided is not None
+        assert decided.labels.quality == quality
+    assert desk.change("undo", first) == [Outcome(first)]  # of a file that is gone
 
 
 class KilledError(BaseException):

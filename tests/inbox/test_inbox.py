@@ -18,7 +18,8 @@ from scoring.errors import RecordError
 from scoring.explanation.attribution import explain
 from scoring.inbox import decisions as decisions_module
 from scoring.inbox import inbox as inbox_module
-from scoring.inbox.decisions import Decision, Decisions
+from scoring.inbox.decision_corrections import Decision
+from scoring.inbox.decisions import Decisions, Written
 from scoring.inbox.inbox import Inbox
 from scoring.inbox.preview import UploadedFile, explain_preview, preview
 from scoring.inbox.rows import Row
@@ -304,23 +305,49 @@ def test_what_was_written_is_taken_back_byte_by_byte(
     (holding,) = read_ledger(inbox.ledger).holding().values()
     assert (holding.own_sha256, holding.field, holding.value) == (row.own_sha256, "quality", held)
     assert (holding.by, holding.at) == ("bob", NOW + timedelta(hours=1))
-    with pytest.raises(RecordError, match="a file that was changed since"):
+    with pytest.raises(RecordError, match=f"labels: got quality {held}, published .*, expected quality"):
         decisions.take_back(row.path, written, by="", now=NOW)
 
 
-def test_a_file_that_has_changed_since_is_neither_written_nor_taken_back(
+def test_a_record_that_has_changed_since_is_not_written(
     inbox: Inbox, decisions: Decisions, folder: Path
 ) -> None:
-    first, second, *_ = inbox.since(0).rows
-    written = decisions.write(decided(first), by="", now=NOW)
-    for row in (first, second):
-        change(folder / row.path)
-    before = {row.path: (folder / row.path).read_bytes() for row in (first, second)}
-    with pytest.raises(RecordError, match="a file that was changed since"):
-        decisions.take_back(first.path, written, by="", now=NOW)
+    row = inbox.since(0).rows[0]
+    change(folder / row.path)
+    before = (folder / row.path).read_bytes()
     with pytest.raises(RecordError, match="a record that has changed since"):
-        decisions.write(decided(second), by="", now=NOW)
-    assert {path: (folder / path).read_bytes() for path in before} == before
+        decisions.write(decided(row), by="", now=NOW)
+    assert (folder / row.path).read_bytes() == before
+
+
+def test_labels_are_taken_back_from_a_file_whose_other_parts_have_changed(
+    inbox: Inbox, decisions: Decisions, folder: Path
+) -> None:
+    row = inbox.since(0).rows[0]
+    file = folder / row.path
+    written = decisions.write(decided(row, quality=1), by="", now=NOW)
+    change(file)
+    edited = file.read_bytes()
+    undone: list[Written] = []
+    decisions.take_back(row.path, written, by="", now=NOW, on_begin=undone.append)
+    lines, labels = edited.splitlines(keepends=True), (b"quality: ", b"heat: ", b"published: ")
+    assert file.read_bytes() == b"".join(line for line in lines if not line.startswith(labels))
+    assert read_ledger(inbox.ledger).holding() == {}
+    assert decisions.complete_undo(row.path, undone[0], by="", now=NOW)  # as after a crash
+
+
+def test_a_label_that_somebody_has_changed_since_is_named_and_not_taken_back(
+    inbox: Inbox, decisions: Decisions, folder: Path
+) -> None:
+    row = inbox.since(0).rows[0]
+    file = folder / row.path
+    written = decisions.write(decided(row, quality=1), by="", now=NOW)
+    edited = file.read_bytes().replace(b"\nquality: 1\n", b"\nquality: 9\n")
+    file.write_bytes(edited)
+    expected = "labels: got quality 9, expected quality 1 as it was saved; decide the record again"
+    with pytest.raises(RecordError, match=expected):
+        decisions.take_back(row.path, written, by="", now=NOW)
+    assert file.read_bytes() == edited
 
 
 def test_nothing_outside_of_the_inbox_is_written(

@@ -9,7 +9,8 @@ import pytest
 
 from scoring.artifact.saved_model import SavedModel, load_model
 from scoring.inbox import labels_to_give as module
-from scoring.inbox.decisions import Decision, Decisions
+from scoring.inbox.decision_corrections import Decision
+from scoring.inbox.decisions import Decisions
 from scoring.inbox.inbox import Inbox
 from scoring.inbox.labels_to_give import LabelsToGive, labels_to_give
 from scoring.labels.journal import Journal

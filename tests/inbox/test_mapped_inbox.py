@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from scoring.artifact.saved_model import SavedModel
-from scoring.inbox.decisions import Decision, Decisions
+from scoring.inbox.decision_corrections import Decision
+from scoring.inbox.decisions import Decisions
 from scoring.inbox.inbox import Inbox
 from scoring.inbox.preview import UploadedFile, preview
 from scoring.records.field_maps.field_map import FILE_NAME

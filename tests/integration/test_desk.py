@@ -69,8 +69,8 @@ def test_rows_come_by_expected_heat_with_what_the_model_says(
     assert shown == [title for title, _ in scores][: len(shown)]
     first = drawn(desk).first
     _, score = scores[0]
-    assert first.locator(".heat b").inner_text() == str(score["heat"])
-    assert first.locator(".heat small").inner_text() == f"exp. {round(score['heat_expected'])}"
+    assert first.locator(".heat b").inner_text() == str(round(score["heat_expected"]))
+    assert first.locator(".heat small").inner_text() == f"label {score['heat']}"
     assert first.locator(".quality b").inner_text() == str(score["quality"])
     low, high = round(score["quality_low"]), round(score["quality_high"])
     assert first.locator(".quality").get_attribute("title") == f"90% interval {low} to {high}"
@@ -83,6 +83,10 @@ def test_rows_come_by_expected_heat_with_what_the_model_says(
 
 def test_orders_filters_and_stories(desk: Page) -> None:
     by_heat = titles(desk)
+    desk.get_by_role("button", name="Heat").click()
+    expect(desk.locator("[data-order=heat]")).to_have_attribute("aria-sort", "descending")
+    heats = [signed(text) for text in desk.locator(".record .heat b").all_inner_texts()]
+    assert heats == sorted(heats, reverse=True)  # of the numbers that are shown
     desk.get_by_role("button", name="Quality").click()
     expect(desk.locator("[data-order=quality]")).to_have_attribute("aria-sort", "descending")
     qualities = [int(text) for text in desk.locator(".record .quality b").all_inner_texts()]
@@ -97,6 +101,9 @@ def test_orders_filters_and_stories(desk: Page) -> None:
     expect(desk.locator(".record .title").first).to_have_text(by_heat[0])
 
     desk.keyboard.press("/")
+    desk.keyboard.type("a/b")
+    expect(desk.locator("#text")).to_have_value("a/b")
+    desk.locator("#text").select_text()
     desk.keyboard.type("PRUNING rig")
     expect(desk.locator("#count")).to_have_text(re.compile(rf"^\d+ of {N_RECORDS} left"))
     assert all("pruning rig" in title.lower() for title in titles(desk))
@@ -176,7 +183,8 @@ def test_corrected_by_keys_alone_undone_written_and_taken_back(desk: Page, inbox
     desk.keyboard.press("k")  # the first has the focus from the start
     first = active(desk)
     row = drawn(desk).first
-    quality, heat = (int(row.locator(f".{name} b").inner_text()) for name in ("quality", "heat"))
+    quality = int(row.locator(".quality b").inner_text())
+    heat = int(row.locator(".heat small").inner_text().removeprefix("label "))
     desk.keyboard.press("e")
     desk.keyboard.type(str(quality + 3))
     desk.keyboard.press("Enter")
@@ -227,6 +235,35 @@ def test_corrected_by_keys_alone_undone_written_and_taken_back(desk: Page, inbox
     expect(desk.locator(".record.active .title")).to_have_text(second)
 
 
+def test_a_correction_without_a_change_decides_nothing_unless_the_file_has_changed(
+    desk: Page, inbox: Path
+) -> None:
+    first = active(desk)
+    desk.keyboard.press("e")
+    desk.keyboard.press("Enter")
+    expect(desk.locator("#toast")).to_contain_text("No value was changed, so nothing is decided")
+    expect(desk.locator("#count")).to_have_text(f"{N_RECORDS} left")
+    desk.get_by_label("Note").fill("looked at it")  # is a change
+    desk.keyboard.press("Enter")
+    expect(desk.locator("#count")).to_have_text(f"{N_RECORDS - 1} left")
+    file = file_of(inbox, first)
+    file.write_bytes(file.read_bytes().replace(b"\ntype:", b"\nquality: 5\ntype:", 1))
+    expect(desk.locator(".record .chip.doubt", has_text="file changed")).to_have_count(1)
+    desk.locator(".record .title").get_by_text(first, exact=True).click()
+    desk.get_by_role("button", name="Save correction").click()  # keeps the decision
+    expect(desk.locator(".record .chip.doubt", has_text="file changed")).to_have_count(0)
+
+
+def test_titles_beside_the_details_have_two_lines(desk: Page) -> None:
+    heights = [drawn(desk).first.evaluate("row => row.offsetHeight")]
+    desk.keyboard.press("Enter")
+    expect(desk.locator(".waterfall")).to_be_visible()
+    tops = [row.evaluate("row => row.offsetTop") for row in drawn(desk).all()[:2]]
+    heights.append(tops[1] - tops[0])
+    assert heights == [52, 72]
+    assert re.search(r" \d{4}-\d\d-\d\d \d\d:\d\d UTC", drawn(desk).first.locator(".facts").inner_text())
+
+
 def test_what_was_decided_outlives_a_reload_and_a_change_of_the_record_but_not_of_its_labels(
     desk: Page, inbox: Path
 ) -> None:
@@ -258,6 +295,50 @@ def test_what_was_decided_outlives_a_reload_and_a_change_of_the_record_but_not_o
     desk.keyboard.press("w")
     wait_until(lambda: b"\nquality: 5\n" not in other.read_bytes())
     expect(desk.get_by_role("button", name="Save 1")).to_have_count(0)
+
+
+def test_a_decision_follows_a_renamed_file_and_is_shown_if_its_file_is_gone(desk: Page, inbox: Path) -> None:
+    first, second, *_ = titles(desk)
+    for _ in range(2):
+        desk.keyboard.press("a")
+    expect(desk.locator("#progress")).to_have_text("2 decided, 100% accepted")
+    file_of(inbox, first).rename(inbox / "renamed.md")
+    gone = file_of(inbox, second)
+    content = gone.read_bytes()
+    gone.unlink()
+    expect(desk.locator("#progress")).to_have_text("1 decided, 100% accepted; 1 decision without a file")
+    desk.locator("#state").select_option("pending")
+    expect(desk.locator(".record .title")).to_have_text([first])
+    desk.locator("#progress").click()
+    lost = desk.locator("#people .lost li")
+    expect(lost).to_contain_text(re.compile(rf"^{re.escape(gone.name)}You, .* UTC: quality \d+, heat"))
+    desk.keyboard.press("Escape")
+    (inbox / "again.md").write_bytes(content)
+    expect(desk.locator("#progress")).to_have_text("2 decided, 100% accepted")
+    desk.locator("#grid").focus()
+    desk.keyboard.press("w")
+    expect(desk.locator("#toast")).to_have_text("2 files saved")
+    assert all(b"\nquality: " in (inbox / name).read_bytes() for name in ("renamed.md", "again.md"))
+    (inbox / "again.md").unlink()  # a saved one needs no file
+    expect(desk.locator("#progress")).to_have_text("1 decided, 100% accepted")
+
+
+def test_a_decision_draws_only_the_rows_that_it_changes(desk: Page) -> None:
+    desk.locator("#state").select_option("")  # where decided records stay
+    mark = "rows => rows.forEach(row => (row.dataset.isOld = true))"
+    drawn(desk).evaluate_all(mark)
+    n_rows = drawn(desk).count()
+    desk.locator("#grid").focus()
+    desk.keyboard.press("a")
+    desk.keyboard.press("a")
+    expect(desk.locator("#progress")).to_have_text("2 decided, 100% accepted")
+    expect(desk.locator(".record .chip.pending")).to_have_count(2)
+    assert desk.locator(".record:not([data-is-old])").count() == 2
+    drawn(desk).evaluate_all(mark)
+    desk.keyboard.press("u")
+    expect(desk.locator(".record .chip.pending")).to_have_count(1)
+    assert desk.locator(".record:not([data-is-old])").count() == 1
+    assert drawn(desk).count() == n_rows
 
 
 def test_two_people_agree_and_the_later_one_is_told(

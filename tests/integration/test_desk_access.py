@@ -59,6 +59,10 @@ def test_it_fits_a_phone(open_page: Open, desk_service: Service, inbox: Path) ->
         return int(page.evaluate("document.documentElement.scrollWidth - innerWidth"))
 
     assert overhang() <= 0
+    for control in page.locator("#tools > *:visible").all():
+        box = control.bounding_box()
+        assert box is not None
+        assert 0 <= box["x"] < box["x"] + box["width"] <= PHONE["width"]
     for row in drawn(page).all()[:3]:
         box = row.bounding_box()
         assert box is not None
@@ -85,9 +89,10 @@ def test_targets_are_large_enough_on_a_phone_and_numbers_are_labelled(
     drawn(page).first.tap()
     expect(page.locator(".waterfall")).to_be_visible()
     small = page.evaluate(
-        """() => [...document.querySelectorAll("button, select, input:not([type=checkbox]), .check, .record")]
+        """() => [..."button select a input:not([type=checkbox]) .check .record".split(" ")]
+            .flatMap(kind => [...document.querySelectorAll(kind)])
             .filter(element => element.checkVisibility() && !element.closest(".heads"))
-            .filter(element => element.getBoundingClientRect().height < 44)
+            .filter(element => ["height", "width"].some(side => element.getBoundingClientRect()[side] < 44))
             .map(element => element.outerHTML.slice(0, 90))"""
     )
     assert small == []

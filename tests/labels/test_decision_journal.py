@@ -12,7 +12,8 @@ import pytest
 from scoring.artifact.saved_model import SavedModel
 from scoring.errors import RecordError
 from scoring.inbox import decisions as workflow
-from scoring.inbox.decisions import Decision, Decisions, Written
+from scoring.inbox.decision_corrections import Decision
+from scoring.inbox.decisions import Decisions, Written
 from scoring.inbox.inbox import Inbox
 from scoring.labels.journal import Journal
 from scoring.labels.writer import LabelWriter, WriteOptions

@@ -10,9 +10,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from scoring.errors import RecordError
+from scoring.inbox.decision_actions import Action, Outcome, Target
 from scoring.inbox.decision_history import DecisionState
 from scoring.inbox.decision_log import Decided, DecisionLog
-from scoring.inbox.decision_store import Action, DecisionStore, Outcome, StateChanges, Target
+from scoring.inbox.decision_store import DecisionStore, StateChanges
 from scoring.inbox.decisions import Decisions
 from scoring.inbox.inbox import Inbox
 from scoring.settings import Settings
@@ -66,6 +67,18 @@ class LiveDecisions:
             self._is_recovered = True
         elif self._store.is_behind:
             self._store.catch_up()
+            self._notify()
+
+    def follow_files(self) -> None:
+        """Let decisions follow files that have been moved or renamed.
+
+        Raises
+        ------
+        RecordError, HomeError
+            If the log cannot be read or written.
+        """
+        rows = {row.path: row for row in self._inbox.since(0).rows}
+        if self._store.follow(rows, datetime.now(UTC)):
             self._notify()
 
     def since(self, version: int) -> StateChanges:

@@ -205,6 +205,7 @@ class LiveInbox:
         try:
             self.decisions.catch_up()
             inbox.refresh(self.saved, self._on_progress)
+            self.decisions.follow_files()
             event, fault = "inbox read in part", _summary((*inbox.troubles, *self.decisions.torn))
         except _EndedError:
             return

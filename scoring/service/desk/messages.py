@@ -8,9 +8,9 @@ import msgspec
 from msgspec import Meta
 
 from scoring.explanation.policy import SectionPolicyText
+from scoring.inbox.decision_actions import Outcome, Target
 from scoring.inbox.decision_history import DecisionState
 from scoring.inbox.decision_log import Decided, Id
-from scoring.inbox.decision_store import Outcome, Target
 from scoring.inbox.preview import UploadedFile
 from scoring.inbox.rows import Row
 from scoring.records.record import Labels

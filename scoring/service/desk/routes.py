@@ -16,8 +16,8 @@ from starlette.responses import StreamingResponse
 
 from scoring.errors import RecordError
 from scoring.explanation.policy import policy_texts
+from scoring.inbox.decision_actions import Action, ActionConflictError, Outcome, Target
 from scoring.inbox.decision_log import MAX_NAME_CHARS, Decided
-from scoring.inbox.decision_store import Action, Outcome, Target
 from scoring.inbox.preview import UploadedFile, explain_preview, preview
 from scoring.inbox.rule_labels import labels_by_rule
 from scoring.records.limits import RecordLimitError
@@ -196,7 +196,7 @@ async def decide(request: Request) -> Response:
         _check_count(len(body.decisions), "decisions", request.app.state.options.limits)
         decided = [(Target(item.path, item.base), _decided(item)) for item in body.decisions]
         act = partial(inbox.decisions.decide, _action(body), decided)
-        return await _json(queue, lambda: _outcomes(inbox, act(), has_rows=False))
+        return await _answer(queue, inbox, act, has_rows=False)
 
 
 @router.post("/desk/save")
@@ -219,7 +219,17 @@ async def _change(
         body = await _body(request, ChangeRequest, queue, admission)
         _check_count(len(body.targets), "targets", request.app.state.options.limits)
         act = partial(change, inbox.decisions, _action(body), body.targets)
-        return await _json(queue, lambda: _outcomes(inbox, act(), has_rows=True))
+        return await _answer(queue, inbox, act, has_rows=True)
+
+
+async def _answer(
+    queue: WorkQueue, inbox: LiveInbox, act: Callable[[], list[Outcome]], *, has_rows: bool
+) -> Response:
+    """Carry out an action; one with the id of another is refused."""
+    try:
+        return await _json(queue, lambda: _outcomes(inbox, act(), has_rows=has_rows))
+    except ActionConflictError as error:
+        raise ProblemError(409, "conflict", str(error)) from None
 
 
 def _outcomes(inbox: LiveInbox, results: list[Outcome], *, has_rows: bool) -> Outcomes:

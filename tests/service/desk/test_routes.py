@@ -193,6 +193,15 @@ def test_decisions_are_saved_each_at_its_place_and_undone(
     assert (state.decided.labels.quality, state.is_saved) == (labels.quality, False)  # decided again
 
 
+def test_an_id_of_another_action_is_a_conflict(desk: TestClient) -> None:
+    row = rows(desk)[0]
+    for quality, status in ((5, 200), (5, 200), (6, 409)):
+        body = {"id": "a" * 8, "decisions": [decision(row, quality=quality)]}
+        answer = desk.post("/desk/decide", json=body, headers=OWN)
+        assert answer.status_code == status
+    assert answer.json()["detail"].startswith(f"id: got 'aaaaaaaa' of another action on {row['path']}")
+
+
 def test_images_are_loaded_only_if_that_is_allowed(serve: Serve, client: TestClient) -> None:
     assert "img-src 'self' data:;" in client.get("/").headers["content-security-policy"]
     policy = serve(has_images=True).get("/").headers["content-security-policy"]

@@ -44,7 +44,7 @@ function redraw(path) {
     updateToolbar(count, status);
     updateAddress();
     presence.move(list.active && !list.active.dropped ? list.active.path : "");
-    updateProgress();
+    updateProgress(status.read && !status.total && !stale);
     modelNotice.show();
     if (detailsPane.row) {
       const row = store.rows.get(detailsPane.row.path);
@@ -86,8 +86,7 @@ api.follow({
     updateStatus();
   },
   decisions(sent) {
-    states.take(sent);
-    redraw();
+    if (states.take(sent)) redraw();
   },
   here(pages) {
     if (presence.take(pages)) redraw();
@@ -152,6 +151,7 @@ list.onActive = (row) => {
 };
 detailsPane.onAccept = accept;
 detailsPane.onCorrect = decide;
+detailsPane.onUnchanged = () => say("No value was changed, so nothing is decided; a accepts the model's labels");
 detailsPane.onUndo = (row) => undo(row.path);
 detailsPane.onClose = close;
 detailsPane.onLeader = (path) => {
@@ -208,7 +208,7 @@ for (const head of document.querySelectorAll("[data-order] button"))
 $("write").addEventListener("click", () => save());
 $("show-views").addEventListener("click", () => showViews(openView));
 $("bulk").addEventListener("click", () => offerSeveral(list.active));
-$("progress").addEventListener("click", () => showProgress(save));
+$("progress").addEventListener("click", () => showProgress(save, undo));
 $("notice-close").addEventListener("click", () => modelNotice.close());
 $("undo").addEventListener("click", () => undo());
 $("show-policy").addEventListener("click", () => policyPanel.open(status.model));

@@ -1,7 +1,7 @@
 // What a person does with records: accept, correct, undo, save.
 
 import { FIELDS, store } from "./store.js";
-import { age, many, yesNo } from "./format.js";
+import { ago, many, yesNo } from "./format.js";
 import { isMine, nameOf } from "./person.js";
 import { isOutdated, isPending, latestOfMine, states } from "./states.js";
 import { list } from "./list.js";
@@ -138,5 +138,5 @@ function lateText(late) {
 }
 
 function agoOf(moment) {
-  return Date.now() - Date.parse(moment) < 45_000 ? "just now" : `${age(moment)} ago`;
+  return Date.now() - Date.parse(moment) < 45_000 ? "just now" : ago(moment);
 }

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { labelsOf } from "./labels.js";
 import { needsReview, sectionOf, sectionText, store, suggestionOf } from "./store.js";
-import { age, h, heats, linkOf, number, percent, place, signed, when, yesNo } from "./format.js";
+import { ago, h, heats, linkOf, number, percent, place, signed, when, yesNo } from "./format.js";
 
 const MAX_REASONS = 9;
 const TARGETS = {
@@ -22,6 +22,7 @@ let latest = 0; // number of the latest request: late answers to earlier ones ar
 export const detailsPane = {
   onAccept: () => {},
   onCorrect: () => {},
+  onUnchanged: () => {},
   onUndo: () => {},
   onClose: () => {},
   onLeader: () => {},
@@ -85,7 +86,7 @@ function headOf(row) {
   const close = h("button", { type: "button", class: "round close", "aria-label": "Close the details", title: "Close (Esc)", text: "×", on: { click: () => detailsPane.onClose() } });
   const head = h("header", {}, h("h2", {}, title), close);
   if (row.fault) return [head, h("p", { class: "path", text: row.path }), h("p", { class: "fault", text: row.fault })];
-  const facts = [store.hasSections && sectionText(sectionOf(row)), row.provider || "no provider", `${when(row.published_at)} (${age(row.published_at)})`, (row.topics ?? []).join(", ")];
+  const facts = [store.hasSections && sectionText(sectionOf(row)), row.provider || "no provider", row.published_at ? `${when(row.published_at)} (${ago(row.published_at)})` : "no date", (row.topics ?? []).join(", ")];
   const parts = [head, h("p", { class: "soft", text: facts.filter(Boolean).join(" · ") }), h("p", { class: "path", text: row.path }), figuresOf(row)];
   if (needsReview(row)) parts.push(h("p", { class: "note review", text: `Needs review: ${row.doubt.reason}.` }));
   const suggestion = suggestionOf(row);

@@ -52,9 +52,10 @@ export function age(moment, now = Date.now()) {
   return `${before}${Math.round(size / (365.25 * DAY))} y`;
 }
 
-/** Hour of the day, by the clock of the reader. */
-export const hour = (moment) => new Date(moment).toTimeString().slice(0, 5);
+/** Age in words, also of a moment to come. */
+export const ago = (moment) => (moment && new Date(moment) <= Date.now() ? `${age(moment)} ago` : age(moment));
 
+/** Date and hour, the same for all readers. */
 export const when = (moment) => (moment ? new Date(moment).toISOString().slice(0, 16).replace("T", " ") + " UTC" : "no date");
 
 /** The URL if it is safe to link to, else an empty string. */

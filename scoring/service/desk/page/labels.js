@@ -18,12 +18,13 @@ export function labelsOf(row, pane) {
   const decision = state.is_saved ? null : state.decided;
   const labels = Object.fromEntries(FIELDS.map((field) => [field, decision?.labels[field] ?? row.labels?.[field] ?? row.score[field]]));
   const hasRule = "quality" in labels && FOLLOWING.some((field) => field in labels);
+  const why = decision ?? {};
   const rule = { row, asked: null, timer: 0, number: 0, go: () => {} };
   const note = h("p", { class: "rule", role: "status" });
   const form = h("form", { class: "labels", "aria-label": "Labels", on: { submit, input: typed } },
     h("div", { class: "fields" }, ...Object.keys(labels).map((field) => fieldOf(field, labels[field], hasRule, () => ask(form, rule, note)))),
     note,
-    whyOf(decision ?? {}),
+    whyOf(why),
     h("p", { class: "soft", text: summaryOf(row, state) }),
     isOutdated(row) ? h("p", { class: "note", text: "The labels of the file have changed since this decision. Accept or save the correction again to keep it, or undo it." }) : null,
     h("div", { class: "buttons" },
@@ -39,11 +40,15 @@ export function labelsOf(row, pane) {
 
   function submit(event) {
     event.preventDefault();
+    const given = reasonsOf(form);
+    const values = valuesOf(form);
+    if (FIELDS.every((field) => values[field] === labels[field]) && ["reason", "note"].every((name) => (given[name] ?? "") === (why[name] ?? "")) && !isOutdated(row)) return pane.onUnchanged();
     rule.go(); // nobody waits for the end of the pause
-    const why = Object.fromEntries(["reason", "note"].map((name) => [name, form.elements[name].value.trim()]).filter(([, text]) => text));
-    pane.onCorrect(row, rule.asked ? rule.asked.then(() => valuesOf(form)) : valuesOf(form), why);
+    pane.onCorrect(row, rule.asked ? rule.asked.then(() => valuesOf(form)) : values, given);
   }
 }
+
+const reasonsOf = (form) => Object.fromEntries(["reason", "note"].map((name) => [name, form.elements[name].value.trim()]).filter(([, text]) => text));
 
 /** Reason and note of a correction, which the ledger keeps. */
 function whyOf({ reason = "", note = "" }) {

@@ -1,21 +1,23 @@
 // The list: a virtual grid; only the visible rows are in the document.
 
 import { FIELDS, isLabelled, isUndecided, needsReview, scaleOf, sectionOf, sectionText, store, suggestionOf, unknownOf } from "./store.js";
-import { age, h, heats, hour, many, number, percent, place, when, yesNo } from "./format.js";
+import { ago, h, heats, many, number, percent, place, when, yesNo } from "./format.js";
 import { presence } from "./presence.js";
-import { isMine, nameOf } from "./person.js";
+import { by, isMine, nameOf } from "./person.js";
 import { isOutdated, isPending, states } from "./states.js";
 
 const OVERSCAN = 8;
 const grid = document.getElementById("grid");
 const pane = document.getElementById("window");
+const desk = document.getElementById("desk");
 const narrow = matchMedia("(max-width: 44rem)");
+const crowded = matchMedia("(min-width: 68.01rem) and (max-width: 92rem)"); // beside the details, titles have two lines
 
 let offsets = [0]; // top of each item, and bottom of the last; px
 let active = 0; // index of the focused item
 let activePath = "";
 let threshold = 0.5;
-let drawn = new Map(); // path or story: {element, item, top}
+let drawn = new Map(); // path or story: {element, look}; see lookOf
 
 export const list = {
   onOpen: () => {},
@@ -30,20 +32,18 @@ export const list = {
     threshold = value;
   },
 
-  /** Lay out the items again, keep the focused record, and draw the visible items. */
-  lay(isFresh = true) {
-    const heights = narrow.matches ? { row: 164, bare: 138, suggested: 182, story: 36 } : { row: 52, bare: 52, suggested: 52, story: 34 };
-    const heightOf = ({ row }) => (!row ? heights.story : suggestionOf(row) ? heights.suggested : isBare(row) ? heights.bare : heights.row);
+  /** Lay out the items again, keep the focused record, and draw the visible items that have changed. */
+  lay() {
+    const line = crowded.matches && desk.classList.contains("with-details") ? 72 : 52;
+    const heightOf = narrow.matches ? heightOnPhone : ({ row }) => (row ? line : 34);
     offsets = new Array(store.items.length + 1);
     offsets[0] = 0;
     store.items.forEach((item, index) => (offsets[index + 1] = offsets[index] + heightOf(item)));
-    place(pane, { height: `${offsets.at(-1)}px` });
+    pane.style.height = `${offsets.at(-1)}px`;
     grid.setAttribute("aria-rowcount", store.items.length + 1);
     const index = store.items.findIndex((item) => item.row?.path === activePath);
     active = index >= 0 ? index : Math.min(active, Math.max(store.items.length - 1, 0));
     if (store.items[active] && !store.items[active].row) active = Math.min(active + 1, store.items.length - 1);
-    if (isFresh) for (const { element } of drawn.values()) element.remove();
-    if (isFresh) drawn = new Map();
     draw();
     updateActive();
   },
@@ -104,6 +104,8 @@ export const list = {
   },
 };
 
+const heightOnPhone = ({ row }) => (!row ? 36 : suggestionOf(row) ? 182 : isBare(row) ? 138 : 164);
+
 function draw() {
   const top = grid.scrollTop;
   const first = Math.max(indexAt(top) - OVERSCAN, 0);
@@ -113,14 +115,10 @@ function draw() {
     const item = store.items[index];
     const key = item.row ? item.row.path : `story ${item.story}`;
     const known = drawn.get(key);
-    const entry = known?.subject === (item.row ?? item.rows) ? known : { subject: item.row ?? item.rows, element: elementOf(item) };
+    const look = lookOf(item);
+    const entry = known && isSame(known.look, look) ? known : { look, element: elementOf(item) };
     if (known && known !== entry) known.element.remove();
-    place(entry.element, { top: `${offsets[index]}px` });
-    entry.element.setAttribute("aria-rowindex", index + 2);
-    entry.element.id = `row-${index}`;
-    entry.element.classList.toggle("active", index === active);
-    entry.element.classList.toggle("selected", store.selected.has(item.row?.path));
-    entry.element.setAttribute("aria-selected", index === active);
+    putAt(entry, index);
     visible.set(key, entry);
   }
   for (const [key, { element }] of drawn) if (!visible.has(key)) element.remove();
@@ -131,6 +129,31 @@ function draw() {
     previous = element;
   }
   drawn = visible;
+}
+
+/** What the element of an item shows: the item is drawn again only if one of these is another. */
+function lookOf({ row, rows, isInStory }) {
+  if (!row) return rows;
+  const ends = store.scales.get(scaleOf(row));
+  const facts = [FIELDS.join(), store.hasSections, threshold, ends?.heat, ends?.quality, by.get()];
+  return [row, states.of(row.path), isInStory, suggestionOf(row), presence.at(row.path).join(), ...facts];
+}
+
+const isSame = (before, now) => before.length === now.length && before.every((part, index) => part === now[index]);
+
+/** Position, number and marks of an element; what is the same already costs nothing. */
+function putAt(entry, index) {
+  const [item, { element }] = [store.items[index], entry];
+  const isActive = index === active;
+  if (entry.top !== offsets[index]) element.style.top = `${(entry.top = offsets[index])}px`;
+  if (entry.index !== index) {
+    entry.index = index;
+    element.setAttribute("aria-rowindex", index + 2);
+    element.id = `row-${index}`;
+  }
+  element.classList.toggle("active", isActive);
+  element.classList.toggle("selected", store.selected.has(item.row?.path));
+  if (entry.isActive !== isActive) element.setAttribute("aria-selected", (entry.isActive = isActive));
 }
 
 function updateActive() {
@@ -193,12 +216,10 @@ function rowOf(row, isInStory) {
 function heatCell(row) {
   const { score, doubt } = row;
   const leads = score.heat > -1;
-  const label = leads
-    ? `Heat ${number(score.heat)}, ${heats(doubt)}, expected ${number(score.heat_expected)}`
-    : `Does not lead; heat ${heats(doubt)}, expected ${number(score.heat_expected)}`;
+  const label = `Expected heat ${number(score.heat_expected)}, ${heats(doubt)}; label ${leads ? number(score.heat) : "−1: does not lead"}`;
   return h("span", { role: "gridcell", class: `heat number${leads ? "" : " none"}`, title: label },
-    h("b", { text: leads ? number(score.heat) : "–", "aria-label": label }),
-    h("small", { text: `exp. ${number(score.heat_expected)}`, "aria-hidden": true }),
+    h("b", { text: number(score.heat_expected), "aria-label": label }),
+    h("small", { text: leads ? `label ${number(score.heat)}` : "does not lead", "aria-hidden": true }),
     bar(doubt.heat_low, doubt.heat_high, score.heat_expected, store.scales.get(scaleOf(row)).heat));
 }
 
@@ -224,7 +245,7 @@ function bar(low, high, value, scale) {
 }
 
 function whatCell(row) {
-  const facts = [row.provider || "no provider", row.published_at ? `${age(row.published_at)}, ${hour(row.published_at)}` : "no date"];
+  const facts = [row.provider || "no provider", when(row.published_at)];
   if (row.coverage_count) facts.push(`${number(row.coverage_count)} related`);
   if (row.type && row.type !== "article") facts.push(row.type);
   const { leader } = row;
@@ -241,7 +262,7 @@ function whatCell(row) {
   return h("span", { role: "gridcell", class: "what" },
     h("span", { class: "title", text: row.title, title: row.title }),
     h("span", { class: "facts" },
-      h("span", { text: facts.join(" · "), title: row.published_at ? when(row.published_at) : undefined }),
+      h("span", { text: facts.join(" · "), title: row.published_at ? ago(row.published_at) : undefined }),
       unknown.length ? h("span", { class: "unknown-fact", text: `? ${[...new Set(unknown.map((text) => text.split(" ")[0]))].join(", ")}`, title: unknown.join("; ") }) : null,
       store.hasSections ? sectionTag(row) : null,
       row.topics?.length ? h("span", { class: "topics", text: row.topics.join(", ") }) : null,
@@ -280,5 +301,5 @@ const values = (labels) => h("span", {
 });
 
 grid.addEventListener("scroll", () => requestAnimationFrame(() => (draw(), updateActive())), { passive: true });
-new ResizeObserver(() => list.lay(false)).observe(grid);
+new ResizeObserver(() => list.lay()).observe(grid);
 narrow.addEventListener("change", () => list.lay());

@@ -1,7 +1,7 @@
 // Progress: how much is decided, by whom, and how often the model was right.
 
 import { FIELDS, store } from "./store.js";
-import { h, many, number, percent } from "./format.js";
+import { h, many, number, percent, when, yesNo } from "./format.js";
 import { isMine, nameOf } from "./person.js";
 import { isOutdated, states } from "./states.js";
 
@@ -26,23 +26,42 @@ function people() {
   return [...counts.values()].sort((a, b) => b.isMe - a.isMe || b.accepted + b.corrected - a.accepted - a.corrected);
 }
 
-export function updateProgress() {
+/** Pending decisions whose file is gone, and was not found under another path. */
+const lost = () => [...states.all()].filter(([path, { decided, is_saved }]) => decided && !is_saved && !store.rows.has(path));
+
+/** Write the counts beside the title; while rows are being read, a missing one means nothing. */
+export function updateProgress(isRead) {
   const all = people();
+  const gone = isRead ? lost().length : 0;
   const decided = all.reduce((sum, { accepted, corrected }) => sum + accepted + corrected, 0);
   const accepted = all.reduce((sum, person) => sum + person.accepted, 0);
-  $("progress").hidden = !decided;
-  $("progress").textContent = decided ? `${number(decided)} decided, ${percent(accepted / decided)} accepted` : "";
+  const parts = [];
+  if (decided) parts.push(`${number(decided)} decided, ${percent(accepted / decided)} accepted`);
+  if (gone) parts.push(`${many(gone, "decision")} without a file`);
+  $("progress").hidden = !parts.length;
+  $("progress").textContent = parts.join("; ");
 }
 
-/** Show who has decided what; `save` saves the decisions of somebody. */
-export function showProgress(save) {
+/** Show who has decided what; `save` saves the decisions of somebody, `undo` takes one back. */
+export function showProgress(save, undo) {
   const row = ({ name, accepted, corrected, saved, pending, isMe }) => {
     const button = pending.length && !isMe ? h("button", { type: "button", text: `Save ${many(pending.length, "decision")}`, on: { click: () => ($("people").close(), save(pending)) } }) : null;
     return h("tr", {}, h("th", { scope: "row", text: name }), ...[accepted + corrected, percent(accepted / (accepted + corrected)), corrected, saved, pending.length].map((text) => h("td", { text: typeof text === "number" ? number(text) : text })), h("td", {}, button));
   };
   const heads = ["Person", "Decided", "Accepted", "Corrected", "Saved", "Not saved", ""].map((text) => h("th", { scope: "col", text }));
-  $("people-body").replaceChildren(h("table", { class: "people" }, h("thead", {}, h("tr", {}, ...heads)), h("tbody", {}, ...people().map(row))));
+  $("people-body").replaceChildren(h("table", { class: "people" }, h("thead", {}, h("tr", {}, ...heads)), h("tbody", {}, ...people().map(row))), ...lostOf(undo));
   $("people").showModal();
+}
+
+/** What was decided on files that are gone; such a decision can only be undone. */
+function lostOf(undo) {
+  const item = ([path, { decided, decided_in }]) =>
+    h("li", {},
+      h("span", { class: "path", text: path }),
+      h("span", { text: `${isMine(decided_in) ? "You" : nameOf(decided_in)}, ${when(decided_in.at)}: ${FIELDS.map((field) => `${field} ${yesNo(decided.labels[field])}`).join(", ")}` }),
+      h("button", { type: "button", text: "Undo", "aria-label": `Undo the decision on ${path}`, on: { click: () => ($("people").close(), undo(path)) } }));
+  const items = lost().map(item);
+  return items.length ? [h("h3", { text: "Decided, but the file is gone" }), h("p", { class: "soft", text: "Put the file back, under any name, and its decision is there again." }), h("ul", { class: "lost" }, ...items)] : [];
 }
 
 let earlier = null; // {model, published: by path} before the model changed

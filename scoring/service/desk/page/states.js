@@ -31,13 +31,13 @@ export const states = {
     return gone.length > 0;
   },
 
-  /** Take states of the service, unless later ones are known. */
+  /** Take states of the service, unless these or later ones are known; returns whether any is new. */
   take(sent) {
-    for (const state of sent) {
-      fresh?.add(state.path);
-      if (state.version >= (known.get(state.path)?.version ?? 0)) known.set(state.path, { ...NONE, ...state });
-    }
-    this.refresh(sent.map(({ path }) => path));
+    const news = sent.filter((state) => state.version > (known.get(state.path)?.version ?? -1));
+    for (const state of sent) fresh?.add(state.path);
+    for (const state of news) known.set(state.path, { ...NONE, ...state });
+    this.refresh(news.map(({ path }) => path));
+    return news.length > 0;
   },
 
   /** Compute states again, since the service or this tab has changed them. */

@@ -88,6 +88,7 @@ export const store = {
   isMixed: false, // whether the rows shown have different scales of quality and heat
   hasSections: false, // whether there is more than one section
   isGrouped: false,
+  counts: { left: 0, shown: 0, faulty: 0 }, // undecided rows of all, undecided and faulty ones of those shown
   items: [], // items of the list: {row} or {story, rows}
   scales: new Map(), // by scale: highest quality and heat of the bars
 
@@ -102,16 +103,23 @@ export const store = {
     const matches = parse(this.filter.text, haystack);
     const isIn = STATES[this.filter.state] ?? (() => true);
     const shown = [];
+    const scales = new Set();
+    this.counts = { left: 0, shown: 0, faulty: 0 };
     for (const row of this.sorted()) {
+      const isLeft = isUndecided(row);
+      if (isLeft) this.counts.left++;
       if (!isIn(row)) continue;
       if (this.filter.section && sectionOf(row) !== this.filter.section) continue;
       if (this.filter.topic && !(row.topics ?? []).includes(this.filter.topic)) continue;
       if (this.filter.provider && row.provider !== this.filter.provider) continue;
       if (!matches(row)) continue;
       shown.push(row);
+      if (row.score) scales.add(scaleOf(row));
+      if (isLeft) this.counts.shown++;
+      if (row.fault) this.counts.faulty++;
     }
     const wasMixed = this.isMixed;
-    this.isMixed = new Set(shown.filter((row) => row.score).map(scaleOf)).size > 1;
+    this.isMixed = scales.size > 1;
     if (wasMixed !== this.isMixed) return this.arrange(); // another order
     this.hasSections = this.once("sections", () => new Set([...this.rows.values()].map(sectionOf).filter(Boolean)).size > 1);
     this.items = this.isGrouped ? inStories(shown) : shown.map((row) => ({ row }));
@@ -119,8 +127,10 @@ export const store = {
     return shown.length;
   },
 
-  /** Add or replace a row. */
+  /** Add or replace a row; one that says the same stays, with all that was computed from it. */
   put(row) {
+    const known = this.rows.get(row.path);
+    if (known && JSON.stringify(known) === JSON.stringify(row)) return;
     this.rows.set(row.path, row);
     derived.clear();
   },
@@ -150,10 +160,11 @@ export const store = {
   },
 };
 
+const words = new WeakMap(); // by row; a changed row is another object
+
 function haystack(row) {
-  // Cached in the row; a changed row is another object.
-  row.words ??= [row.title, row.provider, row.path, ...(row.topics ?? [])].join("\n").toLowerCase();
-  return row.words;
+  if (!words.has(row)) words.set(row, [row.title, row.provider, row.path, ...(row.topics ?? [])].join("\n").toLowerCase());
+  return words.get(row);
 }
 
 function inStories(shown) {

@@ -1,6 +1,6 @@
 // What stands above the list: filters with their choices, counts, buttons, and a text where no record is shown.
 
-import { isDone, isUndecided, sectionOf, sectionText, store } from "./store.js";
+import { isDone, sectionOf, sectionText, store } from "./store.js";
 import { latestOfMine } from "./states.js";
 import { saveable } from "./decide.js";
 import { suggestions } from "./suggestions.js";
@@ -25,9 +25,7 @@ function countText(count) {
     const all = store.rows.size;
     return count === all ? many(all, "record") : `${number(count)} of ${many(all, "record")}`;
   }
-  const left = [...store.rows.values()].filter(isUndecided).length;
-  const shown = store.items.filter(({ row }) => row && isUndecided(row)).length;
-  const faulty = store.items.filter(({ row }) => row?.fault).length;
+  const { left, shown, faulty } = store.counts;
   return `${shown === left ? number(left) : `${number(shown)} of ${number(left)}`} left${faulty ? `, ${number(faulty)} cannot be used` : ""}`;
 }
 
