@@ -54,6 +54,13 @@ def serve(
     inbox: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of records that the desk shows.")
     ] = None,
+    archive: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATH",
+            help="Labelled records that a training from the desk uses; may be repeated.",
+        ),
+    ] = None,
     images: Annotated[
         bool,
         typer.Option(
@@ -110,6 +117,7 @@ def serve(
         settings=settings,
         model=model,
         inbox=inbox,
+        archive=tuple(archive or ()),
         token_file=token_file,
         is_token_file_shared=insecure_token_file,
         hosts=(*LOCAL, host) if is_local and token_file is None else (),

@@ -172,6 +172,34 @@ def add_page(store: Store, run_id: str, path: str, page: str) -> str:
     return f"runs:/{run_id}/{path}"
 
 
+def read_page(store: Store, run: RunRecord, path: str) -> str | None:
+    """Read a page of :func:`add_page`.
+
+    Parameters
+    ----------
+    store : Store
+        The store.
+    run : RunRecord
+        The run: see :func:`read_run`.
+    path : str
+        Path among the artifacts.
+
+    Returns
+    -------
+    str or None
+        None if the run has no such page.
+
+    Raises
+    ------
+    TrackingError
+        If the store cannot be read.
+    """
+    if path not in run.files:
+        return None
+    with _files(store, run, path) as (file,):
+        return file.read_text(encoding="utf-8")
+
+
 @contextmanager
 def _files(store: Store, run: RunRecord, *names: str) -> Iterator[tuple[Path, ...]]:
     """Download some files of a run for the duration of the block."""
