@@ -38,7 +38,7 @@ PLACED := tests/contract/test_house.py tests/contract/test_readme.py tests/model
 ARCHIVES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv browser programs compiled test test-all test-fast coverage test-lowest test-system-python test-clone test-postgres postgres fuzz lock lint types layers docs site notebooks screenshots check check-all demo benchmark benchmark-accuracy benchmark-related benchmark-twins benchmark-service soak build smoke clean mutants
+.PHONY: help venv browser programs compiled test test-all test-fast coverage test-lowest test-system-python test-clone test-postgres test-stores postgres fuzz lock lint types layers docs site notebooks screenshots check check-all demo benchmark benchmark-accuracy benchmark-related benchmark-twins benchmark-service soak build smoke clean mutants
 
 help:  ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -101,6 +101,10 @@ test-clone: $(UV)  ## Run the demo and some tests in a clone where it is hardest
 
 test-postgres: $(READY) postgres  ## Train, compare, promote and score through an MLflow server that keeps its runs in PostgreSQL
 	$(BIN)/python -m pytest tests/postgres/through_server.py
+
+test-stores: $(READY) | $(UV)  ## Run commands on Google Cloud Storage and Azure, which emulators imitate, and on an SFTP server; needs npm's azurite
+	$(UV) pip install --quiet --python $(BIN)/python --target build/stores --requirement tests/stores/requirements.txt
+	PYTHONPATH=build/stores $(BIN)/python -m pytest tests/stores/through_stores.py $(ARGS)
 
 fuzz: $(READY)  ## Look for inputs that break a promise: make fuzz SECONDS=600 TARGETS='trees manifest'
 	@$(BIN)/python -c 'import atheris' || { echo 'atheris has no build for this Python: make test has the search by hypothesis'; exit 1; }

@@ -18,7 +18,7 @@ from scoring.storage.atomic_folder import replace_folder
 from scoring.storage.regular_files import open_regular, read_regular
 from scoring.storage.remote import is_remote_file, list_files
 from scoring.storage.remote_copies import process_copies
-from scoring.storage.remote_writes import remove_remote, write_remote
+from scoring.storage.remote_writes import TEMPORARY, remove_remote, write_remote
 from scoring.storage.urls import name_of, url_of
 
 FORMAT_VERSION = 1
@@ -335,7 +335,8 @@ def _holds_something_else(url: str) -> bool:
     if kind != "folder":
         return bool(files)
     if all(file.url != manifest for file in files):  # an upload that was interrupted left no other files
-        return any(file.url.removeprefix(f"{url}/") not in FILES for file in files)
+        names = (file.url.removeprefix(f"{url}/") for file in files)
+        return any(name not in FILES and not name.endswith(TEMPORARY) for name in names)
     return not read_regular(manifest, len(_PREFIX)).startswith(_PREFIX)
 
 

@@ -101,6 +101,8 @@ class Terminal:
             stream=sys.stderr,
         )
         logging.getLogger("scoring").setLevel(numeric)
+        if not self.is_debug:
+            logging.getLogger("gcsfs").setLevel(logging.CRITICAL)  # it raises what it logs, with a trace
 
     def out(self, text: str) -> None:
         """Print one line of the result."""

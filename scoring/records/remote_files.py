@@ -9,8 +9,8 @@ from typing import NamedTuple
 from scoring.errors import Fault, RecordError
 from scoring.records.field_maps.field_map import FILE_NAME
 from scoring.records.field_maps.file_globs import FileGlobs
+from scoring.records.file_heads import HEAD_BYTES, may_have_front_matter
 from scoring.records.file_names import is_markdown
-from scoring.records.files import HEAD_BYTES, may_have_front_matter
 from scoring.records.forms.front_matter import MAX_BYTES
 from scoring.records.left_out import Walk
 from scoring.storage.remote import RemoteFile, list_files

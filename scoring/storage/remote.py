@@ -13,6 +13,9 @@ from scoring.errors import ScoringError
 from scoring.extras import EXTRAS, MissingExtraError, install_command
 from scoring.storage.urls import checked, is_web
 
+_PACKAGES = {"abfss": "adlfs", "http": "aiohttp", "https": "aiohttp"}
+"""Packages of stores that the message of fsspec does not name."""
+
 _GLOB_CHARACTERS = frozenset("*?[")
 # Keys of a file's info that identify its version; the first one present is used.
 _STAMPS = ("ETag", "etag", "md5Hash", "content_md5", "mtime", "LastModified", "last_modified", "created")
@@ -41,21 +44,32 @@ def opened(url: str) -> tuple[Any, str]:
     ScoringError
         If no installed package supports it (a MissingExtraError), or the URL is invalid.
     """
+    checked(url)
     try:
         import fsspec
     except ImportError:
         needs = EXTRAS["remote"].needs
-        raise MissingExtraError(f"{checked(url)}: {needs}: {install_command('remote')}") from None
+        raise MissingExtraError(f"{url}: {needs}: {install_command('remote')}") from None
     try:
-        fs, path = fsspec.core.url_to_fs(checked(url))
+        fs, path = fsspec.core.url_to_fs(url)
     except ImportError as error:
-        named = re.search(r"[Ii]nstall (\w+)", str(error))
-        package = "aiohttp" if is_web(url) else named[1] if named else ""
-        command = f"{install_command('remote')} {package}".rstrip()
-        raise MissingExtraError(f"{url}: its file system is not installed ({error}): {command}") from None
+        raise _missing_package(url, str(error)) from None
     except ValueError as error:
+        if url.startswith("abfss://"):  # which only its package makes known
+            raise _missing_package(url, str(error)) from None
         raise ScoringError(f"{url}: no file system for it: {error}") from None
+    except Exception as error:  # some connect to their server at once
+        raise _cannot_be_used(url, error) from error
     return fs, path
+
+
+def _missing_package(url: str, message: str) -> MissingExtraError:
+    """The error with the command that installs the package of a store."""
+    scheme = url.partition(":")[0]
+    named = re.search(r'(?:[Ii]nstall|requires) "?(\w+)', message)
+    package = _PACKAGES.get(scheme) or (named[1] if named else "")
+    command = f"{install_command('remote')} {package}".rstrip()
+    return MissingExtraError(f"{url}: its file system is not installed ({message}): {command}")
 
 
 @contextmanager
@@ -66,8 +80,15 @@ def one_line_errors(url: str) -> Iterator[None]:
     except ScoringError:
         raise
     except Exception as error:
-        message = " ".join(str(error).split()) or type(error).__name__
-        raise ScoringError(f"{url}: cannot be used: {message}") from error
+        raise _cannot_be_used(url, error) from error
+
+
+def _cannot_be_used(url: str, error: Exception) -> ScoringError:
+    if isinstance(error, FileNotFoundError):
+        message = "no such bucket, folder or file"
+    else:  # some add the page of their server, in lines below
+        message = next(iter(str(error).strip().splitlines()), "").strip() or type(error).__name__
+    return ScoringError(f"{url}: cannot be used: {message}")
 
 
 def list_files(url: str) -> Listing:

@@ -62,6 +62,7 @@ def _written(path: Path, name: str, put: Callable[[Path, str], object]) -> Itera
     import tempfile
 
     require_writable(url)
+    require_bucket(url)
     with tempfile.TemporaryDirectory(prefix="scoring-") as temporary:
         local = Path(temporary) / name
         yield local

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from scoring.errors import ScoringError
 from scoring.storage.remote import one_line_errors, opened
 from scoring.storage.urls import is_web
 
-_BUCKET_SCHEMES = ("s3://", "s3a://", "gs://", "gcs://")
+TEMPORARY = ".scoring.tmp"
+"""Ending of the hidden file that gets the name of a file when it is complete, on a server with folders."""
+
+_S3, _GOOGLE, _AZURE = ("s3://", "s3a://"), ("gs://", "gcs://"), ("abfs://", "abfss://", "az://")
+_BUCKET_SCHEMES = (*_S3, *_GOOGLE, *_AZURE)
+_SFTP = ("sftp://", "ssh://")
 
 
 def create_remote(url: str, data: bytes) -> bool:
@@ -73,8 +81,29 @@ def write_remote(url: str, data: bytes) -> None:
         If it cannot be written.
     """
     fs, path = require_writable(url)
-    with one_line_errors(url):
-        fs.pipe_file(path, data)
+    with one_line_errors(url), _written(fs, path, url) as place:
+        fs.pipe_file(place, data)
+
+
+@contextmanager
+def _written(fs: Any, path: str, url: str) -> Iterator[str]:
+    """Yield the path to write a file to; over SFTP a hidden one, which is renamed if the block succeeds.
+
+    An object store has a file only when it is complete. A server with folders would show a part of it.
+    """
+    if not url.startswith(_SFTP):
+        yield path
+        return
+    folder, _, name = path.rpartition("/")
+    fs.makedirs(folder, exist_ok=True)
+    temporary = f"{folder}/.{name[:100]}.{uuid4().hex}{TEMPORARY}"
+    try:
+        yield temporary
+        fs.mv(temporary, path)
+    except BaseException:
+        with suppress(Exception):  # the error that is raised matters more
+            fs.rm_file(temporary)
+        raise
 
 
 def remove_remote(url: str) -> None:
@@ -99,15 +128,15 @@ def put_remote(file: Path, url: str) -> None:
         If it cannot be written.
     """
     fs, path = require_writable(url)
-    with one_line_errors(url):
-        fs.put_file(str(file), path)
+    with one_line_errors(url), _written(fs, path, url) as place:
+        fs.put_file(str(file), place)
 
 
 def replace_if_same(url: str, old: bytes, new: bytes) -> bool:
     """Replace a file if its content is `old`; otherwise nothing is written, and the result is False.
 
-    S3 checks the version in the write itself. On other stores, a change that another program makes between
-    the check and the write is lost.
+    S3 and Azure check the version in the write itself. On other stores, a change that another program makes
+    between the check and the write is lost.
 
     Raises
     ------
@@ -122,8 +151,8 @@ def replace_if_same(url: str, old: bytes, new: bytes) -> bool:
         info = fs.info(path)
         if fs.cat_file(path) != old:
             return False
-        has_condition = url.startswith(("s3://", "s3a://")) and bool(info.get("ETag"))
-        fs.pipe_file(path, new, **({"IfMatch": info["ETag"]} if has_condition else {}))
+        with _written(fs, path, url) as place:
+            fs.pipe_file(place, new, **_condition(url, info))
     except FileNotFoundError:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), url) from None
     except Exception as error:
@@ -134,11 +163,20 @@ def replace_if_same(url: str, old: bytes, new: bytes) -> bool:
     return True
 
 
+def _condition(url: str, info: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of a write that a store refuses if the file has another version by then."""
+    if url.startswith(_S3) and info.get("ETag"):
+        return {"IfMatch": info["ETag"]}
+    if url.startswith(_AZURE) and info.get("etag"):
+        from azure.core import MatchConditions  # comes with the package of the store
+
+        return {"etag": info["etag"], "match_condition": MatchConditions.IfNotModified}
+    return {}
+
+
 def _is_failed_condition(error: Exception) -> bool:
-    """Whether S3 refused a write since the file has another version."""
-    response = getattr(error.__cause__, "response", None) or {}
-    return response.get("Error", {}).get("Code") in (
-        "PreconditionFailed",
-        "ConditionalRequestConflict",
-        "412",
-    )
+    """Whether S3 or Azure refused a write since the file has another version."""
+    response = getattr(error.__cause__, "response", None)
+    code = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
+    is_changed_blob = getattr(error, "error_code", None) == "ConditionNotMet"
+    return is_changed_blob or code in ("PreconditionFailed", "ConditionalRequestConflict", "412")
