@@ -37,6 +37,9 @@ export const details = (row) =>
     ? post("/desk/preview/details", row.dropped)
     : fetch(`/desk/details?${new URLSearchParams({ path: row.path })}`, { headers: DESK_HEADER }).then(decoded);
 
+/** A record and its coverage. */
+export const sideBySide = (path) => fetch(`/desk/side-by-side?${new URLSearchParams({ path })}`, { headers: DESK_HEADER }).then(decoded);
+
 /** The latest suggestions of records to label next. */
 export const suggestions = () => fetch("/desk/suggestions", { headers: DESK_HEADER }).then(decoded);
 

@@ -16,6 +16,7 @@ import { offerSeveral, selection } from "./bulk.js";
 import { modelNotice, showProgress, updateProgress } from "./progress.js";
 import { presence } from "./presence.js";
 import { preview } from "./preview.js";
+import { comparison } from "./compare.js";
 import { policyPanel } from "./policy.js";
 import { suggestions } from "./suggestions.js";
 import { many, number, safeUrl, shown } from "./format.js";
@@ -154,6 +155,7 @@ detailsPane.onCorrect = decide;
 detailsPane.onUnchanged = () => say("No value was changed, so nothing is decided; a accepts the model's labels");
 detailsPane.onUndo = (row) => undo(row.path);
 detailsPane.onClose = close;
+detailsPane.onCompare = (row) => comparison.open(row);
 detailsPane.onLeader = (path) => {
   if (list.goTo(path)) detailsPane.open(store.rows.get(path));
   else if (store.rows.has(path)) say("The filter hides that record", true);
@@ -261,6 +263,7 @@ const KEYS = {
   f: () => showViews(openView),
   o: () => openArticle(list.active),
   v: () => list.active && preview.open(list.active),
+  c: () => comparison.open(list.active),
   "+": () => publish(list.active, true),
   "-": () => publish(list.active, false),
   p: () => policyPanel.open(status.model),

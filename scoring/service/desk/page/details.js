@@ -26,6 +26,7 @@ export const detailsPane = {
   onUndo: () => {},
   onClose: () => {},
   onLeader: () => {},
+  onCompare: () => {},
 
   get row() {
     return shown;
@@ -121,6 +122,8 @@ function reasonsOf(row, { explanation, excerpt, coverage, corrections }) {
   if (row.score.warnings.length)
     parts.push(section("What the model did not know", h("ul", { class: "unknown" }, ...row.score.warnings.map((text) => h("li", { text })))));
   parts.push(whyOf(explanation), changesOf(explanation));
+  if (!row.dropped && (coverage.length || row.story_count > 1))
+    parts.push(h("button", { type: "button", class: "compare", text: "Compare side by side", title: "Compare with the coverage (c)", on: { click: () => detailsPane.onCompare(row) } }));
   if (coverage.length)
     parts.push(section(coverage.length < row.coverage_count ? `Coverage: the best ${coverage.length} of ${number(row.coverage_count)}` : "Coverage", h("ol", { class: "coverage" }, ...coverage.map((record) =>
       h("li", {},
