@@ -136,6 +136,8 @@ def act(page: Page, chance: random.Random) -> None:
         if page.locator("#label-quality").is_visible():
             page.locator("#label-quality").fill(str(chance.randint(1, 150)))
             page.keyboard.press("Enter")
+            if page.locator("#ask").is_visible():  # a value that no record of training has
+                page.locator("#ask button").nth(chance.randrange(2)).click()
         page.locator("#grid").evaluate("grid => grid.focus()")
         page.keyboard.press("Escape")
     elif kind == "undo here":

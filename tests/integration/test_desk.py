@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from scoring.artifact.saved_model import SavedModel
+from scoring.model.label_ranges import label_ranges
 from scoring.records.corpus import read_documents
 from scoring.records.ledger import read_ledger
 from scoring.records.synthetic.generate import write_sample
@@ -417,6 +419,34 @@ def test_heat_and_published_follow_the_quality_unless_they_are_locked(desk: Page
     desk.keyboard.press("Enter")  # before the rule has answered: its values count
     desk.locator("#state").select_option("done")
     expect(desk.locator(".record .values")).to_have_text(re.compile("^5 · \N{MINUS SIGN}?\\d · no$"))
+
+
+def test_a_value_that_no_record_of_training_has_is_asked_about(desk: Page, saved: SavedModel) -> None:
+    ranges = label_ranges(saved.models)[""]
+    low, high = (round(value) for value in ranges["quality"])
+    question = desk.locator("#ask")
+    desk.keyboard.press("e")
+    for value in (-500, high + 1):
+        desk.locator("#label-quality").fill(str(value))
+        desk.keyboard.press("Enter")
+        shown = str(value).replace("-", "\N{MINUS SIGN}")
+        expect(question).to_contain_text(
+            f"Quality {shown} is outside the range of labels seen in training ({low} to {high})"
+        )
+        desk.keyboard.press("Enter")  # the first answer is to change it
+        expect(question).to_be_hidden()
+        expect(desk.locator("#label-quality")).to_be_focused()
+        expect(desk.locator("#label-quality")).to_have_value(str(value))
+    expect(desk.locator("#count")).to_have_text(f"{N_RECORDS} left")
+    desk.locator("#label-heat").fill("99999")
+    desk.keyboard.press("Enter")
+    expect(question).to_contain_text("; heat 99,999 is outside the range")
+    desk.get_by_role("button", name="Keep").click()
+    expect(desk.locator("#count")).to_have_text(f"{N_RECORDS - 1} left")
+    desk.keyboard.press("e")
+    desk.locator("#label-quality").fill(str(high))  # as some record has
+    desk.keyboard.press("Enter")
+    expect(desk.locator("#count")).to_have_text(f"{N_RECORDS - 2} left")
 
 
 @pytest.mark.parametrize("order", ["doubt", "heat", "newest"])

@@ -17,6 +17,7 @@ from scoring.artifact.saved_model import SavedModel
 from scoring.errors import ScoringError, shown
 from scoring.inbox.folder_watch import looks
 from scoring.inbox.inbox import Inbox
+from scoring.model.label_ranges import LabelRanges, label_ranges
 from scoring.records.field_maps.lookup import field_maps_of
 from scoring.service.desk.live_decisions import LiveDecisions
 from scoring.service.desk.presence import Presence, PresenceList
@@ -76,6 +77,7 @@ class LiveInbox:
         self._unwatched = ""  # why file events are not available
         self._published: object = None  # status and version last published to the pages
         self._is_read = False
+        self._ranges: tuple[str, dict[str, LabelRanges]] = ("", {})  # of the model with that digest
         self._announced: dict[str, int] = {}
         manager.on_swap(self._on_swap)
 
@@ -254,6 +256,7 @@ class LiveInbox:
             "model": saved.name,
             "threshold": saved.models.thresholds.published,
             "targets": saved.models.targets,
+            "ranges": self._ranges_of(saved),
             "images": self._has_images,
             "read": self._is_read,
             "done": done,
@@ -261,6 +264,12 @@ class LiveInbox:
             "fault": self._fault,
             **self._announced,
         }
+
+    def _ranges_of(self, saved: SavedModel) -> dict[str, LabelRanges]:
+        """Ranges of the labels of training, read once for each model."""
+        if self._ranges[0] != saved.sha256:
+            self._ranges = (saved.sha256, label_ranges(saved.models))
+        return self._ranges[1]
 
     @staticmethod
     def _event(name: str, data: object) -> bytes:

@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { dropped } from "./drop.js";
 import { accept, decide, decisions, predictedOf, save, undo, undoHere } from "./decide.js";
 import { by } from "./person.js";
-import { setFields, store } from "./store.js";
+import { setFields, setRanges, store } from "./store.js";
 import { states } from "./states.js";
 import { updateToolbar } from "./toolbar.js";
 import { readAddress, showViews, updateAddress } from "./address.js";
@@ -107,6 +107,7 @@ api.follow({
     status = current;
     list.threshold = current.threshold;
     setFields(current.targets);
+    setRanges(current.ranges);
     document.body.classList.toggle("with-images", current.images);
     policyPanel.update(current.model);
     modelNotice.update(current.model);

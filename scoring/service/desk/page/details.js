@@ -59,7 +59,7 @@ export const detailsPane = {
   update(row) {
     if (shown?.path !== row.path) return;
     const hasChanged = shown.record_sha256 !== row.record_sha256 || shown.score?.model !== row.score?.model;
-    const editing = panel.querySelector("form")?.contains(document.activeElement);
+    const editing = panel.querySelector("form")?.contains(document.activeElement) || document.getElementById("ask").open;
     shown = row;
     if (hasChanged) this.open(row);
     else if (!editing) {
