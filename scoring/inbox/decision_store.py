@@ -51,6 +51,13 @@ class DecisionStore:
         self._histories: dict[str, History] = {}
         self._done: dict[tuple[str, str], _Content] = {}  # by action and path
         self._version = 0
+        self._unnamed: dict[str, None] = {}  # browsers of people without a name, in the order of their steps
+
+    @property
+    def unnamed(self) -> list[str]:
+        """Ids of the browsers of people without a name, in the order in which they first decided."""
+        with self._lock:
+            return list(self._unnamed)
 
     @property
     def torn(self) -> tuple[str, ...]:
@@ -312,6 +319,8 @@ class DecisionStore:
         with self._lock:
             for step in steps:
                 self._version += 1
+                if not step.by and step.kind == "decided":
+                    self._unnamed[step.client] = None
                 if step.kind == "moved" and step.moved_from in self._histories:
                     self._histories[step.path] = self._histories[step.moved_from]
                     self._histories[step.moved_from] = History(self._version)

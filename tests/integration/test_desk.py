@@ -376,6 +376,28 @@ def test_two_people_agree_and_the_later_one_is_told(
     expect(desk.locator("#count")).to_have_text(f"{N_RECORDS} left")
 
 
+def test_people_without_a_name_are_told_apart(desk: Page, open_page: Open, desk_service: Service) -> None:
+    second, third = (loaded(open_page(desk_service.url)) for _ in range(2))
+    for page in (desk, second):
+        before = page.locator("#count").inner_text()
+        page.keyboard.press("a")
+        expect(page.locator("#count")).not_to_have_text(before)
+    expect(third.locator("#progress")).to_have_text("2 decided, 100% accepted")
+    third.locator("#state").select_option("done")
+    chips = third.locator(".record .chip.pending")
+    expect(chips).to_have_count(2)
+    names = {text.removeprefix("accepted, ") for text in chips.all_inner_texts()}
+    assert len(names) == 2
+    assert all(re.fullmatch(r"Somebody( \(\d+\))?", name) for name in names)
+    third.locator("#progress").click()
+    assert set(third.locator("#people tbody th").all_inner_texts()) == names
+    third.keyboard.press("Escape")
+    second.locator("#state").select_option("done")
+    others = second.locator(".record .chip.pending", has_text="Somebody")
+    expect(others).to_have_count(1)
+    assert others.inner_text().removeprefix("accepted, ") in names  # the same on each page
+
+
 def test_several_are_accepted_and_undone_together(desk: Page) -> None:
     desk.keyboard.press("x")
     desk.keyboard.press("j")

@@ -50,6 +50,11 @@ class LiveDecisions:
         return self._store.torn
 
     @property
+    def unnamed(self) -> list[str]:
+        """Ids of the browsers of people without a name: see :attr:`DecisionStore.unnamed`."""
+        return self._store.unnamed
+
+    @property
     def is_behind(self) -> bool:
         """Whether another process has changed the log."""
         return self._store.is_behind

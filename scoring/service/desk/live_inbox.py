@@ -69,6 +69,7 @@ class LiveInbox:
             self._inbox = Inbox(options.inbox, ledger, options.limits.of_record, field_maps)
             self._decisions = LiveDecisions(self._inbox, options.settings, self._notify_soon)
         self._presence = PresenceList()
+        self._unnamed: dict[str, None] = {}
         self._is_due = asyncio.Event()
         self._listeners: set[asyncio.Event] = set()
         self._loop = asyncio.get_running_loop()
@@ -153,9 +154,13 @@ class LiveInbox:
             yield self._event("begin", self._status())
             version = decided_version = 0
             known: list[Presence] = []
+            known_unnamed: list[str] = []
             while not self._stopping.is_set():
                 changed.clear()
                 status = self._status()  # read before the rows: rows that it counts as read are in them
+                if (unnamed := self._unnamed_people()) != known_unnamed:
+                    yield self._event("unnamed", unnamed)
+                    known_unnamed = unnamed
                 if self._inbox is not None and self._decisions is not None:
                     # Read before the rows, so that the page has the labels of a file when it is called saved.
                     decided = self._decisions.since(decided_version)
@@ -178,6 +183,12 @@ class LiveInbox:
             self._listeners.discard(changed)
             if self._presence.leave(page):
                 self._notify()
+
+    def _unnamed_people(self) -> list[str]:
+        """Ids of the browsers of people without a name; the position tells them apart, and stays."""
+        decided = self._decisions.unnamed if self._decisions is not None else []
+        self._unnamed = dict.fromkeys((*self._unnamed, *decided, *self._presence.unnamed))
+        return list(self._unnamed)
 
     async def _wait(self, changed: asyncio.Event) -> None:
         """Wait for a change, the stop, or the next keep-alive."""

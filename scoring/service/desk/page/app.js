@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { dropped } from "./drop.js";
 import { accept, decide, decisions, predictedOf, save, undo, undoHere } from "./decide.js";
-import { by } from "./person.js";
+import { by, setUnnamed } from "./person.js";
 import { setFields, setRanges, store } from "./store.js";
 import { states } from "./states.js";
 import { updateToolbar } from "./toolbar.js";
@@ -88,6 +88,10 @@ api.follow({
   },
   decisions(sent) {
     if (states.take(sent)) redraw();
+  },
+  unnamed(clients) {
+    setUnnamed(clients);
+    redraw();
   },
   here(pages) {
     if (presence.take(pages)) redraw();
