@@ -11,9 +11,10 @@ from pathlib import Path
 
 from scoring.errors import RecordError
 from scoring.inbox.decision_actions import Action, Outcome, Target
+from scoring.inbox.decision_histories import StateChanges
 from scoring.inbox.decision_history import DecisionState
 from scoring.inbox.decision_log import Decided, DecisionLog
-from scoring.inbox.decision_store import DecisionStore, StateChanges
+from scoring.inbox.decision_store import DecisionStore
 from scoring.inbox.decisions import Decisions
 from scoring.inbox.inbox import Inbox
 from scoring.settings import Settings
