@@ -35,7 +35,9 @@ def label_ranges(models: FittedComponents) -> dict[str, LabelRanges]:
         of a model that knows heat and publication, but no quality.
     """
     ranges = _feature_ranges(models.cascade.published)
-    shared = {name: ranges[name] for name in ("quality", "heat") if name in ranges and name in models.targets}
+    shared: LabelRanges = {
+        name: ranges[name] for name in ("quality", "heat") if name in ranges and name in models.targets
+    }
     sections = {section: policy.published_shift_ for section, policy in models.cascade.policies.items()}
     return {section: _shifted(shared, shift) for section, shift in {"": 0.0, **sections}.items()}
 

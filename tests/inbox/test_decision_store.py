@@ -169,11 +169,12 @@ def test_an_id_that_arrives_again_with_something_else_is_refused(desk: Desk, sav
     other = msgspec.structs.replace(decided, labels=Labels(6, -1, False))
     desk.store.decide(given, [(Target(first), decided)])
     desk.restart(saved)
-    for attempt in (
+    attempts: list[Callable[[], object]] = [
         lambda: desk.store.decide(given, [(Target(second), decided), (Target(first), other)]),
         lambda: desk.store.save(given, [Target(first, given.id)]),
         lambda: desk.store.undo(given, [Target(first, given.id)]),
-    ):
+    ]
+    for attempt in attempts:
         with pytest.raises(ActionConflictError, match=f"id: got '{given.id}' of another action on {first}"):
             attempt()
     assert desk.state(first).decided == decided

@@ -341,6 +341,12 @@ def test_a_decision_draws_only_the_rows_that_it_changes(desk: Page) -> None:
     expect(desk.locator(".record .chip.pending")).to_have_count(1)
     assert desk.locator(".record:not([data-is-old])").count() == 1
     assert drawn(desk).count() == n_rows
+    drawn(desk).nth(3).click()
+    form = desk.locator("#details form")
+    form.evaluate("form => (form.dataset.isOld = true)")
+    desk.locator("#state").select_option("todo")
+    expect(desk.locator("#count")).to_have_text(f"{N_RECORDS - 1} left")
+    expect(form).to_have_attribute("data-is-old", "true")  # a click on it is not lost
 
 
 def test_two_people_agree_and_the_later_one_is_told(

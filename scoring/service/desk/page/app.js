@@ -219,9 +219,14 @@ $("progress").addEventListener("click", () => showProgress(save, undo));
 $("notice-close").addEventListener("click", () => modelNotice.close());
 $("undo").addEventListener("click", () => undo());
 $("show-policy").addEventListener("click", () => policyPanel.open(status.model));
-$("help").addEventListener("click", () => $("keys").showModal());
+$("help").addEventListener("click", showKeys);
 $("by").addEventListener("change", () => by.set($("by").value));
 $("by").value = by.get();
+
+function showKeys() {
+  $("keys").showModal();
+  $("keys").scrollTop = 0; // the field with the focus stands last
+}
 
 function escape() {
   if (detailsPane.isOpen) return close();
@@ -273,7 +278,7 @@ const KEYS = {
   "-": () => publish(list.active, false),
   p: () => policyPanel.open(status.model),
   "/": () => $("text").select(),
-  "?": () => $("keys").showModal(),
+  "?": showKeys,
 };
 
 addEventListener("keydown", (event) => {

@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { labelsOf } from "./labels.js";
+import { states } from "./states.js";
 import { needsReview, sectionOf, sectionText, store, suggestionOf } from "./store.js";
 import { ago, h, heats, linkOf, number, percent, place, signed, when, yesNo } from "./format.js";
 
@@ -16,6 +17,7 @@ const panel = document.getElementById("details");
 const desk = document.getElementById("desk");
 
 let shown = null; // the row whose details are open
+let drawn = []; // the row and its decision as they were last drawn
 let target = "quality";
 let latest = 0; // number of the latest request: late answers to earlier ones are ignored
 
@@ -44,6 +46,7 @@ export const detailsPane = {
     desk.classList.add("with-details");
     const body = h("div", { class: "reasons", "aria-live": "polite" }, h("p", { class: "soft", text: row.fault ? "" : "Loading the reasons …" }));
     panel.replaceChildren(...headOf(row), body);
+    drawn = [row, states.of(row.path)];
     if (isAnother) panel.scrollTop = 0;
     if (row.fault) return;
     const request = ++latest;
@@ -59,10 +62,12 @@ export const detailsPane = {
   update(row) {
     if (shown?.path !== row.path) return;
     const hasChanged = shown.record_sha256 !== row.record_sha256 || shown.score?.model !== row.score?.model;
+    const isSame = drawn[0] === row && drawn[1] === states.of(row.path);
     const editing = panel.querySelector("form")?.contains(document.activeElement) || document.getElementById("ask").open;
     shown = row;
     if (hasChanged) this.open(row);
-    else if (!editing) {
+    else if (!editing && !isSame) {
+      drawn = [row, states.of(row.path)];
       panel.querySelector(".labels")?.replaceWith(labelsOf(row, detailsPane));
       if (!needsReview(row)) panel.querySelector(".note.review")?.remove();
     }
