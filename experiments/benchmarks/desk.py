@@ -5,11 +5,13 @@ python experiments/benchmarks/desk.py --smoke
 
 The inbox has synthetic records without labels, and the service the shipped model. A key is answered when the
 browser has drawn the next frame after it; keys come every :data:`PAUSE_MS`, while the service takes the
-decisions and streams them back to the page.
+decisions and streams them back to the page. The processor time of a key is that of the page's main thread,
+for the answer and for what the service sends afterwards; other programs on the machine change it less.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import time
@@ -18,7 +20,7 @@ from statistics import median
 from typing import Any
 
 from blocks import markdown
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import CDPSession, Page, sync_playwright
 from service import free_port, running
 from timing import Figure, arguments, machine, own_home, publish, scoring
 
@@ -59,6 +61,12 @@ def first_rows(page: Page, url: str, n_records: int) -> float:
     return float(page.evaluate("window.firstRowMs")) / 1000
 
 
+def processor_ms(session: CDPSession) -> float:
+    """Processor time of the page's main thread so far; milliseconds."""
+    metrics = session.send("Performance.getMetrics")["metrics"]
+    return 1000 * sum(metric["value"] for metric in metrics if metric["name"] == "TaskDuration")
+
+
 def answered(page: Page, key: str, n_keys: int) -> list[float]:
     """Press a key again and again; milliseconds until the page has drawn its answer."""
     page.evaluate("window.answeredMs.length = 0")
@@ -94,8 +102,12 @@ def measure(folder: Path, n_records: int, n_keys: int, n_new: int) -> dict[str, 
         first_rows(page, url, n_records)  # the service has read the inbox
         outcome = {"first rows": [first_rows(page, url, n_records)]}
         page.evaluate(ANSWERED)
+        session = page.context.new_cdp_session(page)
+        session.send("Performance.enable", {"timeDomain": "threadTicks"})
         for key in KEYS:
+            before = processor_ms(session)
             outcome[key] = answered(page, key, n_keys)
+            outcome[f"{key}, processor"] = [(processor_ms(session) - before) / n_keys]
         outcome["new file"] = []
         for number in range(n_new):
             page.locator("#text").fill(f"arrival {number}")
@@ -116,15 +128,11 @@ def main() -> None:
 
 
 def _parts(outcome: dict[str, list[float]], n_records: int) -> list[Any]:
-    rows = [
-        [
-            f"`{key}`, {what}",
-            f"{len(outcome[key])}",
-            f"{median(outcome[key]):.1f}",
-            f"{max(outcome[key]):.1f}",
-        ]
-        for key, what in KEYS.items()
-    ]
+    rows = []
+    for key, what in KEYS.items():
+        ms, (processor,) = outcome[key], outcome[f"{key}, processor"]
+        cells = [f"{value:.1f}" for value in (median(ms), max(ms), processor)]
+        rows.append([f"`{key}`, {what}", f"{len(ms)}", *cells])
     keys = [ms for key in KEYS for ms in outcome[key]]
     figures = [
         Figure("first rows after opening the page, s", max(outcome["first rows"]), MAX_ROWS_SECONDS),
@@ -134,8 +142,8 @@ def _parts(outcome: dict[str, list[float]], n_records: int) -> list[Any]:
     ]
     return [
         f"An inbox of {n_records:,} files, {PAUSE_MS} ms between keys, browser and service on the same "
-        f"machine. {machine()}.",
-        markdown(["key", "pressed", "median, ms", "worst, ms"], rows),
+        f"machine, whose load was {os.getloadavg()[0]:.1f} (programs that run or wait). {machine()}.",
+        markdown(["key", "pressed", "median, ms", "worst, ms", "processor, ms"], rows),
         "\n".join(f"- {figure}" for figure in figures),
     ]
 

@@ -6,31 +6,18 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import uuid4
 
 from scoring.errors import Fault, RecordError, ScoringError
-from scoring.inbox.decision_actions import Action, ActionConflictError, Outcome, Target
+from scoring.inbox.decision_actions import Action, Outcome, Target
 from scoring.inbox.decision_corrections import Decision
-from scoring.inbox.decision_history import DecisionState, History, Level, state_of
+from scoring.inbox.decision_histories import Content, DecisionHistories, StateChanges
+from scoring.inbox.decision_history import DecisionState, Level
 from scoring.inbox.decision_log import Decided, DecisionLog, Kind, Step
 from scoring.inbox.decisions import Decisions, Written
 from scoring.inbox.moved_files import moved_files
 from scoring.inbox.rows import Row
-
-
-class StateChanges(NamedTuple):
-    """States that have changed since a version."""
-
-    version: int
-    states: list[DecisionState]
-
-
-class _Content(NamedTuple):
-    """What an action does with a record."""
-
-    kind: Kind
-    decided: Decided | None = None
 
 
 class DecisionStore:
@@ -47,10 +34,12 @@ class DecisionStore:
     def __init__(self, log: DecisionLog, decisions: Decisions) -> None:
         self._log, self._decisions = log, decisions
         self._acting = threading.RLock()  # held while a file is changed
-        self._lock = threading.Lock()  # of the fields below
-        self._histories: dict[str, History] = {}
-        self._done: dict[tuple[str, str], _Content] = {}  # by action and path
-        self._version = 0
+        self._histories = DecisionHistories()
+
+    @property
+    def unnamed(self) -> list[str]:
+        """Ids of the browsers of people without a name, in the order in which they first decided."""
+        return self._histories.unnamed
 
     @property
     def torn(self) -> tuple[str, ...]:
@@ -72,11 +61,8 @@ class DecisionStore:
         """
         with self._acting:
             if self._log.rewind():
-                with self._lock:
-                    self._version += 1
-                    self._done.clear()
-                    self._histories = {path: History(self._version) for path in self._histories}
-            self._apply(self._log.read())
+                self._histories.clear()
+            self._histories.apply(self._log.read())
 
     def recover(self, now: datetime) -> None:
         """Finish what an interrupted process had begun; called once, at the start.
@@ -88,7 +74,7 @@ class DecisionStore:
         """
         with self._acting, self._log.locked():
             self.catch_up()
-            self._finish(list(self._histories), now)
+            self._finish(self._histories.paths, now)
 
     def follow(self, rows: Mapping[str, Row], now: datetime) -> bool:
         """Let decisions follow their files to other paths; return whether any did.
@@ -105,11 +91,11 @@ class DecisionStore:
         RecordError, HomeError
             If the log cannot be read or written.
         """
-        if self._digests().keys() <= rows.keys():
+        if self._histories.digests().keys() <= rows.keys():
             return False
         with self._acting, self._log.locked():
             self.catch_up()
-            decided = self._digests()
+            decided = self._histories.digests()
             gone = {path: sha256 for path, sha256 in decided.items() if path not in rows}
             steps = [
                 _step(Action(uuid4().hex, "", "", now), "moved", new, moved_from=old)
@@ -118,30 +104,13 @@ class DecisionStore:
             self._append(steps)
             return bool(steps)
 
-    def _digests(self) -> dict[str, str]:
-        """Digests of the decided records by path, as they were decided on."""
-        with self._lock:
-            histories = self._histories.items()
-            return {path: item.levels[-1].decided.record_sha256 for path, item in histories if item.levels}
-
     def since(self, version: int) -> StateChanges:
         """States that have changed since a version; 0 is before the first."""
-        with self._lock:
-            changed = [
-                state_of(path, history)
-                for path, history in self._histories.items()
-                if history.version > version
-            ]
-            return StateChanges(self._version, changed)
+        return self._histories.since(version)
 
     def of(self, paths: Iterable[str]) -> list[DecisionState]:
         """States of records that have one."""
-        with self._lock:
-            return [
-                state_of(path, self._histories[path])
-                for path in dict.fromkeys(paths)
-                if path in self._histories
-            ]
+        return self._histories.of(paths)
 
     def decide(self, action: Action, decided: Sequence[tuple[Target, Decided]]) -> list[Outcome]:
         """Take decisions that are not saved yet, in one step of the log: all that can be, or none.
@@ -151,8 +120,8 @@ class DecisionStore:
         ActionConflictError
             If the id of the action is that of another one.
         """
-        self._check_repeat(
-            action, {target.path: _Content("decided", decision) for target, decision in decided}
+        self._histories.check_repeat(
+            action, {target.path: Content("decided", decision) for target, decision in decided}
         )
         steps: dict[str, Step] = {}
         outcomes: list[Outcome] = []
@@ -162,7 +131,7 @@ class DecisionStore:
                 self._finish([target.path for target, _ in decided], action.now)
                 for target, decision in decided:
                     outcome = self._refusal(action, target) or self._usable(target.path)
-                    is_done = (action.id, target.path) in self._done
+                    is_done = self._histories.is_done(action, target.path)
                     if not (is_done or outcome.fault or outcome.is_late):
                         steps[target.path] = _step(action, "decided", target.path, decided=decision)
                     outcomes.append(outcome)
@@ -179,23 +148,13 @@ class DecisionStore:
         ActionConflictError
             As for :meth:`decide`.
         """
-        self._check_repeat(action, {target.path: _Content("undone") for target in targets})
+        self._histories.check_repeat(action, {target.path: Content("undone") for target in targets})
         return [self._change(action, target, self._undo) for target in targets]
 
     def save(self, action: Action, targets: Sequence[Target]) -> list[Outcome]:
         """Write the pending decisions of records into their files; raises like :meth:`undo`."""
-        self._check_repeat(action, {target.path: _Content("saved") for target in targets})
+        self._histories.check_repeat(action, {target.path: Content("saved") for target in targets})
         return [self._change(action, target, self._save) for target in targets]
-
-    def _check_repeat(self, action: Action, asked: Mapping[str, _Content]) -> None:
-        """Check that an action which arrives again asks for the same as before."""
-        with self._lock:
-            for path, content in asked.items():
-                if self._done.get((action.id, path), content) != content:
-                    raise ActionConflictError(
-                        f"id: got {action.id!r} of another action on {path}, which was carried out; "
-                        "expected a new id"
-                    )
 
     def _change(
         self, action: Action, target: Target, change: Callable[[Action, str, Level], None]
@@ -208,7 +167,7 @@ class DecisionStore:
                 self._finish([path], action.now)
                 if (outcome := self._refusal(action, target)) is not None:
                     return outcome
-                if (action.id, path) in self._done:
+                if self._histories.is_done(action, path):
                     return Outcome(path)
                 history = self._histories.get(path)
                 if history is None or not history.levels:
@@ -259,8 +218,8 @@ class DecisionStore:
         try:
             change(lambda written: self._append([begin(written=written)]))
         except Exception:
-            history = self._histories[path]
-            if history.begun is not None:
+            history = self._histories.get(path)
+            if history is not None and history.begun is not None:
                 self._append([_step(action, "failed", path)])
             raise
         self._append([end()], is_synced=False)
@@ -289,7 +248,7 @@ class DecisionStore:
         """Outcome for a record on which somebody else was first; None if the page knew its last step."""
         history = self._histories.get(target.path)
         head = history.head.id if history is not None and history.head is not None else ""
-        if head == target.base or (action.id, target.path) in self._done:
+        if head == target.base or self._histories.is_done(action, target.path):
             return None
         return Outcome(target.path, "", is_late=True)
 
@@ -304,22 +263,7 @@ class DecisionStore:
     def _append(self, steps: list[Step], *, is_synced: bool = True) -> None:
         if steps:
             self._log.append(steps, is_synced=is_synced)
-            self._apply(steps)
-
-    def _apply(self, steps: Sequence[Step]) -> None:
-        if not steps:
-            return
-        with self._lock:
-            for step in steps:
-                self._version += 1
-                if step.kind == "moved" and step.moved_from in self._histories:
-                    self._histories[step.path] = self._histories[step.moved_from]
-                    self._histories[step.moved_from] = History(self._version)
-                history = self._histories.setdefault(step.path, History())
-                history.apply(step)
-                history.version = self._version
-                if step.kind in ("decided", "saved", "undone"):
-                    self._done[step.id, step.path] = _Content(step.kind, step.decided)
+            self._histories.apply(steps)
 
 
 def _step(action: Action, kind: Kind, path: str, **more: Any) -> Step:

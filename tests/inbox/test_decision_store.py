@@ -152,6 +152,16 @@ def test_an_action_that_arrives_again_is_not_done_again(desk: Desk, saved: Saved
     assert len(read_ledger(desk.inbox.ledger).corrections) == 2 * n_corrections > 0
 
 
+def test_people_without_a_name_keep_their_order(desk: Desk, saved: SavedModel) -> None:
+    decided = Decided(record_sha256=desk.inbox.row(desk.paths[0]).record_sha256, labels=Labels(5, -1, False))
+    for path, by, client in zip(desk.paths, ("", "ann", ""), ("late", "named", "early"), strict=True):
+        given = action(by)._replace(client=client)
+        desk.store.decide(given, [(Target(path), decided)])
+    assert desk.store.unnamed == ["late", "early"]
+    desk.restart(saved)
+    assert desk.store.unnamed == ["late", "early"]
+
+
 def test_an_id_that_arrives_again_with_something_else_is_refused(desk: Desk, saved: SavedModel) -> None:
     first, second, _ = desk.paths
     given = action()
@@ -159,11 +169,12 @@ def test_an_id_that_arrives_again_with_something_else_is_refused(desk: Desk, sav
     other = msgspec.structs.replace(decided, labels=Labels(6, -1, False))
     desk.store.decide(given, [(Target(first), decided)])
     desk.restart(saved)
-    for attempt in (
+    attempts: list[Callable[[], object]] = [
         lambda: desk.store.decide(given, [(Target(second), decided), (Target(first), other)]),
         lambda: desk.store.save(given, [Target(first, given.id)]),
         lambda: desk.store.undo(given, [Target(first, given.id)]),
-    ):
+    ]
+    for attempt in attempts:
         with pytest.raises(ActionConflictError, match=f"id: got '{given.id}' of another action on {first}"):
             attempt()
     assert desk.state(first).decided == decided

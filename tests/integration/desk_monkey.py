@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -136,13 +136,16 @@ def act(page: Page, chance: random.Random) -> None:
         if page.locator("#label-quality").is_visible():
             page.locator("#label-quality").fill(str(chance.randint(1, 150)))
             page.keyboard.press("Enter")
+            if page.locator("#ask").is_visible():  # a value that no record of training has
+                page.locator("#ask button").nth(chance.randrange(2)).click()
         page.locator("#grid").evaluate("grid => grid.focus()")
         page.keyboard.press("Escape")
     elif kind == "undo here":
         page.keyboard.press("Enter")
         button = page.locator("#details button", has_text=re.compile("^Undo"))
         if button.count() and button.first.is_visible():
-            button.first.click(timeout=2000)
+            with suppress(PlaywrightError):  # the other person has undone it meanwhile
+                button.first.click(timeout=2000)
         page.keyboard.press("Escape")
     elif key := {"accept": "a", "undo": "u", "save": "w", "move": chance.choice("jk")}.get(kind):
         page.keyboard.press(key)

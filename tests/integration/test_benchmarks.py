@@ -222,6 +222,15 @@ def test_hostile_connections_are_measured(run: Run) -> None:
 
 
 @pytest.mark.exhaustive
+def test_keys_of_the_desk_are_measured(run: Run) -> None:
+    printed = run("desk.py", "--smoke")
+    rows = rows_of(printed)
+    for key in ("`a`, accept", "`j`, next record", "`u`, undo"):
+        assert all(float(cell) > 0 for cell in rows[key])
+    assert re.search(r"^- a new file shown, s, worst: ", printed, re.MULTILINE)
+
+
+@pytest.mark.exhaustive
 def test_related_records_are_compared_with_the_hidden_lists(run: Run) -> None:
     printed = run("relate.py", "--smoke", "--sample-records", "800")
     rows = [line.strip("| ").split(" | ") for line in printed.splitlines() if line.startswith("| both")]

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from scoring.artifact.saved_model import SavedModel
+from scoring.model.label_ranges import label_ranges
 from scoring.records.corpus import read_documents
 from scoring.records.ledger import read_ledger
 from scoring.records.synthetic.generate import write_sample
@@ -339,6 +341,12 @@ def test_a_decision_draws_only_the_rows_that_it_changes(desk: Page) -> None:
     expect(desk.locator(".record .chip.pending")).to_have_count(1)
     assert desk.locator(".record:not([data-is-old])").count() == 1
     assert drawn(desk).count() == n_rows
+    drawn(desk).nth(3).click()
+    form = desk.locator("#details form")
+    form.evaluate("form => (form.dataset.isOld = true)")
+    desk.locator("#state").select_option("todo")
+    expect(desk.locator("#count")).to_have_text(f"{N_RECORDS - 1} left")
+    expect(form).to_have_attribute("data-is-old", "true")  # a click on it is not lost
 
 
 def test_two_people_agree_and_the_later_one_is_told(
@@ -372,6 +380,28 @@ def test_two_people_agree_and_the_later_one_is_told(
     expect(other.locator("#details")).to_contain_text("Decided by Anna")
     other.locator("#details").get_by_role("button", name="Undo", exact=True).click()
     expect(desk.locator("#count")).to_have_text(f"{N_RECORDS} left")
+
+
+def test_people_without_a_name_are_told_apart(desk: Page, open_page: Open, desk_service: Service) -> None:
+    second, third = (loaded(open_page(desk_service.url)) for _ in range(2))
+    for page in (desk, second):
+        before = page.locator("#count").inner_text()
+        page.keyboard.press("a")
+        expect(page.locator("#count")).not_to_have_text(before)
+    expect(third.locator("#progress")).to_have_text("2 decided, 100% accepted")
+    third.locator("#state").select_option("done")
+    chips = third.locator(".record .chip.pending")
+    expect(chips).to_have_count(2)
+    names = {text.removeprefix("accepted, ") for text in chips.all_inner_texts()}
+    assert len(names) == 2
+    assert all(re.fullmatch(r"Somebody( \(\d+\))?", name) for name in names)
+    third.locator("#progress").click()
+    assert set(third.locator("#people tbody th").all_inner_texts()) == names
+    third.keyboard.press("Escape")
+    second.locator("#state").select_option("done")
+    others = second.locator(".record .chip.pending", has_text="Somebody")
+    expect(others).to_have_count(1)
+    assert others.inner_text().removeprefix("accepted, ") in names  # the same on each page
 
 
 def test_several_are_accepted_and_undone_together(desk: Page) -> None:
@@ -417,6 +447,34 @@ def test_heat_and_published_follow_the_quality_unless_they_are_locked(desk: Page
     desk.keyboard.press("Enter")  # before the rule has answered: its values count
     desk.locator("#state").select_option("done")
     expect(desk.locator(".record .values")).to_have_text(re.compile("^5 · \N{MINUS SIGN}?\\d · no$"))
+
+
+def test_a_value_that_no_record_of_training_has_is_asked_about(desk: Page, saved: SavedModel) -> None:
+    ranges = label_ranges(saved.models)[""]
+    low, high = (round(value) for value in ranges["quality"])
+    question = desk.locator("#ask")
+    desk.keyboard.press("e")
+    for value in (-500, high + 1):
+        desk.locator("#label-quality").fill(str(value))
+        desk.keyboard.press("Enter")
+        shown = str(value).replace("-", "\N{MINUS SIGN}")
+        expect(question).to_contain_text(
+            f"Quality {shown} is outside the range of labels seen in training ({low} to {high})"
+        )
+        desk.keyboard.press("Enter")  # the first answer is to change it
+        expect(question).to_be_hidden()
+        expect(desk.locator("#label-quality")).to_be_focused()
+        expect(desk.locator("#label-quality")).to_have_value(str(value))
+    expect(desk.locator("#count")).to_have_text(f"{N_RECORDS} left")
+    desk.locator("#label-heat").fill("99999")
+    desk.keyboard.press("Enter")
+    expect(question).to_contain_text("; heat 99,999 is outside the range")
+    desk.get_by_role("button", name="Keep").click()
+    expect(desk.locator("#count")).to_have_text(f"{N_RECORDS - 1} left")
+    desk.keyboard.press("e")
+    desk.locator("#label-quality").fill(str(high))  # as some record has
+    desk.keyboard.press("Enter")
+    expect(desk.locator("#count")).to_have_text(f"{N_RECORDS - 2} left")
 
 
 @pytest.mark.parametrize("order", ["doubt", "heat", "newest"])

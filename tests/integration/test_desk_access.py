@@ -82,6 +82,42 @@ def test_it_fits_a_phone(open_page: Open, desk_service: Service, inbox: Path) ->
     expect(page.get_by_role("button", name="Save 1")).to_be_attached()
 
 
+@pytest.mark.parametrize(
+    ("scheme", "viewport"), [("light", DESKTOP), ("dark", PHONE)], ids=["light", "dark phone"]
+)
+def test_coverage_is_compared_side_by_side(
+    open_page: Open, desk_service: Service, inbox: Path, scheme: str, viewport: dict[str, int]
+) -> None:
+    related = "- title: A kite\n  originalUrl: https://mill.example/kite\n  quality: 7\n  excerpt: It fell.\n"
+    head = "title: A kite over the mill\nprovider:\n  name: The Quay\nexcerpt: It rose.\n"
+    (inbox / "kite.md").write_text(f"---\n{head}related:\n{related}---\n", "utf-8")
+    page = open_page(desk_service.url, color_scheme=scheme, viewport=viewport)
+    expect(page.locator("#count")).to_have_text(f"{N_RECORDS + 1} left")
+    page.locator("#text").fill("kite over")
+    expect(page.locator(".record .title")).to_have_text(["A kite over the mill"])
+    page.locator("#grid").focus()
+    page.keyboard.press("c")
+    own, other = page.locator("#compare li").all()
+    expect(own).to_contain_text("this record")
+    expect(own.locator("mark")).to_have_count(0)
+    expect(other.get_by_role("link", name="A kite")).to_have_attribute("href", "https://mill.example/kite")
+    expect(other.locator("mark")).to_have_text(["fell"])
+    expect(other.locator(".differs dt")).to_have_text(["Provider", "Quality"])
+    expect(other).to_contain_text("≠ 7")
+    expect(other).to_contain_text("not known")
+    assert serious(page) == []
+    places = [column.bounding_box() for column in (own, other)]
+    assert places[0] is not None
+    assert places[1] is not None
+    assert (places[0]["y"] == places[1]["y"]) == (viewport == DESKTOP)
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    page.keyboard.press("Escape")
+    expect(page.locator("#compare")).to_be_hidden()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Compare side by side").click()
+    expect(page.locator("#compare li")).to_have_count(2)
+
+
 def test_targets_are_large_enough_on_a_phone_and_numbers_are_labelled(
     open_page: Open, desk_service: Service, inbox: Path
 ) -> None:

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from scoring.errors import RecordError
 from scoring.inbox.decision_actions import Action, Outcome, Target
+from scoring.inbox.decision_histories import StateChanges
 from scoring.inbox.decision_history import DecisionState
 from scoring.inbox.decision_log import Decided, DecisionLog
-from scoring.inbox.decision_store import DecisionStore, StateChanges
+from scoring.inbox.decision_store import DecisionStore
 from scoring.inbox.decisions import Decisions
 from scoring.inbox.inbox import Inbox
 from scoring.settings import Settings
@@ -48,6 +49,11 @@ class LiveDecisions:
     def torn(self) -> tuple[str, ...]:
         """Messages about lines of the log that were skipped."""
         return self._store.torn
+
+    @property
+    def unnamed(self) -> list[str]:
+        """Ids of the browsers of people without a name: see :attr:`DecisionStore.unnamed`."""
+        return self._store.unnamed
 
     @property
     def is_behind(self) -> bool:

@@ -17,6 +17,7 @@ from scoring.artifact.saved_model import SavedModel
 from scoring.errors import ScoringError, shown
 from scoring.inbox.folder_watch import looks
 from scoring.inbox.inbox import Inbox
+from scoring.model.label_ranges import LabelRanges, label_ranges
 from scoring.records.field_maps.lookup import field_maps_of
 from scoring.service.desk.live_decisions import LiveDecisions
 from scoring.service.desk.presence import Presence, PresenceList
@@ -68,6 +69,7 @@ class LiveInbox:
             self._inbox = Inbox(options.inbox, ledger, options.limits.of_record, field_maps)
             self._decisions = LiveDecisions(self._inbox, options.settings, self._notify_soon)
         self._presence = PresenceList()
+        self._unnamed: dict[str, None] = {}
         self._is_due = asyncio.Event()
         self._listeners: set[asyncio.Event] = set()
         self._loop = asyncio.get_running_loop()
@@ -76,6 +78,7 @@ class LiveInbox:
         self._unwatched = ""  # why file events are not available
         self._published: object = None  # status and version last published to the pages
         self._is_read = False
+        self._ranges: tuple[str, dict[str, LabelRanges]] = ("", {})  # of the model with that digest
         self._announced: dict[str, int] = {}
         manager.on_swap(self._on_swap)
 
@@ -151,9 +154,13 @@ class LiveInbox:
             yield self._event("begin", self._status())
             version = decided_version = 0
             known: list[Presence] = []
+            known_unnamed: list[str] = []
             while not self._stopping.is_set():
                 changed.clear()
                 status = self._status()  # read before the rows: rows that it counts as read are in them
+                if (unnamed := self._unnamed_people()) != known_unnamed:
+                    yield self._event("unnamed", unnamed)
+                    known_unnamed = unnamed
                 if self._inbox is not None and self._decisions is not None:
                     # Read before the rows, so that the page has the labels of a file when it is called saved.
                     decided = self._decisions.since(decided_version)
@@ -176,6 +183,12 @@ class LiveInbox:
             self._listeners.discard(changed)
             if self._presence.leave(page):
                 self._notify()
+
+    def _unnamed_people(self) -> list[str]:
+        """Ids of the browsers of people without a name; the position tells them apart, and stays."""
+        decided = self._decisions.unnamed if self._decisions is not None else []
+        self._unnamed = dict.fromkeys((*self._unnamed, *decided, *self._presence.unnamed))
+        return list(self._unnamed)
 
     async def _wait(self, changed: asyncio.Event) -> None:
         """Wait for a change, the stop, or the next keep-alive."""
@@ -254,6 +267,7 @@ class LiveInbox:
             "model": saved.name,
             "threshold": saved.models.thresholds.published,
             "targets": saved.models.targets,
+            "ranges": self._ranges_of(saved),
             "images": self._has_images,
             "read": self._is_read,
             "done": done,
@@ -261,6 +275,12 @@ class LiveInbox:
             "fault": self._fault,
             **self._announced,
         }
+
+    def _ranges_of(self, saved: SavedModel) -> dict[str, LabelRanges]:
+        """Ranges of the labels of training, read once for each model."""
+        if self._ranges[0] != saved.sha256:
+            self._ranges = (saved.sha256, label_ranges(saved.models))
+        return self._ranges[1]
 
     @staticmethod
     def _event(name: str, data: object) -> bytes:

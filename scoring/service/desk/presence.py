@@ -34,6 +34,7 @@ class PresenceList:
     def __init__(self) -> None:
         self._pages: dict[str, Presence] = {}
         self._n_streams: Counter[str] = Counter()
+        self._unnamed: dict[str, None] = {}
 
     def join(self, page: str) -> None:
         """Begin to follow the inbox; a page that connects again may do so before its earlier stream ends."""
@@ -54,7 +55,14 @@ class PresenceList:
         if before is None or before == presence:
             return False
         self._pages[presence.page] = presence
+        if not presence.by:
+            self._unnamed[presence.client] = None
         return True
+
+    @property
+    def unnamed(self) -> list[str]:
+        """Ids of the browsers of people without a name, in the order in which they came."""
+        return list(self._unnamed)
 
     def present(self) -> list[Presence]:
         """Pages that are at a record."""

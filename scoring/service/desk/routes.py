@@ -20,6 +20,7 @@ from scoring.inbox.decision_actions import Action, ActionConflictError, Outcome,
 from scoring.inbox.decision_log import MAX_NAME_CHARS, Decided
 from scoring.inbox.preview import UploadedFile, explain_preview, preview
 from scoring.inbox.rule_labels import labels_by_rule
+from scoring.inbox.side_by_side import side_by_side
 from scoring.records.limits import RecordLimitError
 from scoring.service.desk.live_decisions import LiveDecisions
 from scoring.service.desk.live_inbox import LiveInbox
@@ -111,6 +112,15 @@ async def details(request: Request, path: str) -> Response:
     queue = request.app.state.desk_work.pages
     with queue.admission_control.enter():
         return await _of_record(queue, partial(inbox.inbox.details, path, inbox.saved))
+
+
+@router.get("/desk/side-by-side")
+async def compare(request: Request, path: str) -> Response:
+    """A record of the inbox and its coverage, to compare them."""
+    inbox: LiveInbox = request.app.state.inbox
+    queue = request.app.state.desk_work.pages
+    with queue.admission_control.enter():
+        return await _of_record(queue, partial(side_by_side, inbox.inbox, path))
 
 
 @router.post("/desk/rule")

@@ -37,6 +37,9 @@ export const details = (row) =>
     ? post("/desk/preview/details", row.dropped)
     : fetch(`/desk/details?${new URLSearchParams({ path: row.path })}`, { headers: DESK_HEADER }).then(decoded);
 
+/** A record and its coverage. */
+export const sideBySide = (path) => fetch(`/desk/side-by-side?${new URLSearchParams({ path })}`, { headers: DESK_HEADER }).then(decoded);
+
 /** The latest suggestions of records to label next. */
 export const suggestions = () => fetch("/desk/suggestions", { headers: DESK_HEADER }).then(decoded);
 
@@ -44,11 +47,12 @@ export const suggestions = () => fetch("/desk/suggestions", { headers: DESK_HEAD
 export const policy = () => fetch("/desk/policy", { headers: DESK_HEADER }).then(decoded);
 
 /** Follow the inbox: all rows, then changed rows. The browser reconnects by itself. */
-export function follow({ begin, rows, decisions, here, status, link }) {
+export function follow({ begin, rows, decisions, unnamed, here, status, link }) {
   const source = new EventSource(`/desk/events?page=${PAGE}`);
   source.addEventListener("begin", (event) => begin(JSON.parse(event.data)));
   source.addEventListener("rows", (event) => rows(JSON.parse(event.data)));
   source.addEventListener("decisions", (event) => decisions(JSON.parse(event.data)));
+  source.addEventListener("unnamed", (event) => unnamed(JSON.parse(event.data)));
   source.addEventListener("here", (event) => here(JSON.parse(event.data)));
   source.addEventListener("status", (event) => status(JSON.parse(event.data)));
   source.addEventListener("open", () => link(true));

@@ -3,8 +3,8 @@
 import * as api from "./api.js";
 import { dropped } from "./drop.js";
 import { accept, decide, decisions, predictedOf, save, undo, undoHere } from "./decide.js";
-import { by } from "./person.js";
-import { setFields, store } from "./store.js";
+import { by, setUnnamed } from "./person.js";
+import { setFields, setRanges, store } from "./store.js";
 import { states } from "./states.js";
 import { updateToolbar } from "./toolbar.js";
 import { readAddress, showViews, updateAddress } from "./address.js";
@@ -16,6 +16,7 @@ import { offerSeveral, selection } from "./bulk.js";
 import { modelNotice, showProgress, updateProgress } from "./progress.js";
 import { presence } from "./presence.js";
 import { preview } from "./preview.js";
+import { comparison } from "./compare.js";
 import { policyPanel } from "./policy.js";
 import { suggestions } from "./suggestions.js";
 import { many, number, safeUrl, shown } from "./format.js";
@@ -88,6 +89,10 @@ api.follow({
   decisions(sent) {
     if (states.take(sent)) redraw();
   },
+  unnamed(clients) {
+    setUnnamed(clients);
+    redraw();
+  },
   here(pages) {
     if (presence.take(pages)) redraw();
   },
@@ -106,6 +111,7 @@ api.follow({
     status = current;
     list.threshold = current.threshold;
     setFields(current.targets);
+    setRanges(current.ranges);
     document.body.classList.toggle("with-images", current.images);
     policyPanel.update(current.model);
     modelNotice.update(current.model);
@@ -154,6 +160,7 @@ detailsPane.onCorrect = decide;
 detailsPane.onUnchanged = () => say("No value was changed, so nothing is decided; a accepts the model's labels");
 detailsPane.onUndo = (row) => undo(row.path);
 detailsPane.onClose = close;
+detailsPane.onCompare = (row) => comparison.open(row);
 detailsPane.onLeader = (path) => {
   if (list.goTo(path)) detailsPane.open(store.rows.get(path));
   else if (store.rows.has(path)) say("The filter hides that record", true);
@@ -212,9 +219,14 @@ $("progress").addEventListener("click", () => showProgress(save, undo));
 $("notice-close").addEventListener("click", () => modelNotice.close());
 $("undo").addEventListener("click", () => undo());
 $("show-policy").addEventListener("click", () => policyPanel.open(status.model));
-$("help").addEventListener("click", () => $("keys").showModal());
+$("help").addEventListener("click", showKeys);
 $("by").addEventListener("change", () => by.set($("by").value));
 $("by").value = by.get();
+
+function showKeys() {
+  $("keys").showModal();
+  $("keys").scrollTop = 0; // the field with the focus stands last
+}
 
 function escape() {
   if (detailsPane.isOpen) return close();
@@ -261,11 +273,12 @@ const KEYS = {
   f: () => showViews(openView),
   o: () => openArticle(list.active),
   v: () => list.active && preview.open(list.active),
+  c: () => comparison.open(list.active),
   "+": () => publish(list.active, true),
   "-": () => publish(list.active, false),
   p: () => policyPanel.open(status.model),
   "/": () => $("text").select(),
-  "?": () => $("keys").showModal(),
+  "?": showKeys,
 };
 
 addEventListener("keydown", (event) => {

@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { labelsOf } from "./labels.js";
+import { states } from "./states.js";
 import { needsReview, sectionOf, sectionText, store, suggestionOf } from "./store.js";
 import { ago, h, heats, linkOf, number, percent, place, signed, when, yesNo } from "./format.js";
 
@@ -16,6 +17,7 @@ const panel = document.getElementById("details");
 const desk = document.getElementById("desk");
 
 let shown = null; // the row whose details are open
+let drawn = []; // the row and its decision as they were last drawn
 let target = "quality";
 let latest = 0; // number of the latest request: late answers to earlier ones are ignored
 
@@ -26,6 +28,7 @@ export const detailsPane = {
   onUndo: () => {},
   onClose: () => {},
   onLeader: () => {},
+  onCompare: () => {},
 
   get row() {
     return shown;
@@ -43,6 +46,7 @@ export const detailsPane = {
     desk.classList.add("with-details");
     const body = h("div", { class: "reasons", "aria-live": "polite" }, h("p", { class: "soft", text: row.fault ? "" : "Loading the reasons …" }));
     panel.replaceChildren(...headOf(row), body);
+    drawn = [row, states.of(row.path)];
     if (isAnother) panel.scrollTop = 0;
     if (row.fault) return;
     const request = ++latest;
@@ -58,10 +62,12 @@ export const detailsPane = {
   update(row) {
     if (shown?.path !== row.path) return;
     const hasChanged = shown.record_sha256 !== row.record_sha256 || shown.score?.model !== row.score?.model;
-    const editing = panel.querySelector("form")?.contains(document.activeElement);
+    const isSame = drawn[0] === row && drawn[1] === states.of(row.path);
+    const editing = panel.querySelector("form")?.contains(document.activeElement) || document.getElementById("ask").open;
     shown = row;
     if (hasChanged) this.open(row);
-    else if (!editing) {
+    else if (!editing && !isSame) {
+      drawn = [row, states.of(row.path)];
       panel.querySelector(".labels")?.replaceWith(labelsOf(row, detailsPane));
       if (!needsReview(row)) panel.querySelector(".note.review")?.remove();
     }
@@ -121,6 +127,8 @@ function reasonsOf(row, { explanation, excerpt, coverage, corrections }) {
   if (row.score.warnings.length)
     parts.push(section("What the model did not know", h("ul", { class: "unknown" }, ...row.score.warnings.map((text) => h("li", { text })))));
   parts.push(whyOf(explanation), changesOf(explanation));
+  if (!row.dropped && (coverage.length || row.story_count > 1))
+    parts.push(h("button", { type: "button", class: "compare", text: "Compare side by side", title: "Compare with the coverage (c)", on: { click: () => detailsPane.onCompare(row) } }));
   if (coverage.length)
     parts.push(section(coverage.length < row.coverage_count ? `Coverage: the best ${coverage.length} of ${number(row.coverage_count)}` : "Coverage", h("ol", { class: "coverage" }, ...coverage.map((record) =>
       h("li", {},

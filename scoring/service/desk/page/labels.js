@@ -1,7 +1,8 @@
 // The labels of a record in its details: accepted, corrected with the model's rules at hand, undone.
 
 import * as api from "./api.js";
-import { FIELDS, isLabelled } from "./store.js";
+import { ask } from "./ask.js";
+import { FIELDS, isLabelled, outsideOf } from "./store.js";
 import { isMine, nameOf } from "./person.js";
 import { isOutdated, states } from "./states.js";
 import { h, when, yesNo } from "./format.js";
@@ -22,7 +23,7 @@ export function labelsOf(row, pane) {
   const rule = { row, asked: null, timer: 0, number: 0, go: () => {} };
   const note = h("p", { class: "rule", role: "status" });
   const form = h("form", { class: "labels", "aria-label": "Labels", on: { submit, input: typed } },
-    h("div", { class: "fields" }, ...Object.keys(labels).map((field) => fieldOf(field, labels[field], hasRule, () => ask(form, rule, note)))),
+    h("div", { class: "fields" }, ...Object.keys(labels).map((field) => fieldOf(field, labels[field], hasRule, () => askRules(form, rule, note)))),
     note,
     whyOf(why),
     h("p", { class: "soft", text: summaryOf(row, state) }),
@@ -35,18 +36,32 @@ export function labelsOf(row, pane) {
 
   function typed({ target }) {
     if (FOLLOWING.includes(target.name)) lock(form, target.name, true); // a value that a person gives does not follow
-    if (hasRule) ask(form, rule, note);
+    if (hasRule) askRules(form, rule, note);
   }
 
-  function submit(event) {
+  async function submit(event) {
     event.preventDefault();
     const given = reasonsOf(form);
     const values = valuesOf(form);
     if (FIELDS.every((field) => values[field] === labels[field]) && ["reason", "note"].every((name) => (given[name] ?? "") === (why[name] ?? "")) && !isOutdated(row)) return pane.onUnchanged();
+    if (!(await isMeant(form, row, labels, values))) return;
     rule.go(); // nobody waits for the end of the pause
     pane.onCorrect(row, rule.asked ? rule.asked.then(() => valuesOf(form)) : values, given);
   }
 }
+
+/** Ask about typed values that no record of training has; without a yes, the first of them is to be typed again. */
+async function isMeant(form, row, labels, values) {
+  const typed = Object.fromEntries(FIELDS.filter((field) => values[field] !== labels[field]).map((field) => [field, values[field]]));
+  const odd = outsideOf(row, typed);
+  if (!odd.length) return true;
+  const question = `${sentence(odd.map(({ text }) => text).join("; "))}. Keep ${odd.length > 1 ? "them" : "it"}?`;
+  const isKept = await ask(question, "Keep");
+  if (!isKept) form.elements[odd[0].name].select();
+  return isKept;
+}
+
+const sentence = (text) => text[0].toUpperCase() + text.slice(1);
 
 const reasonsOf = (form) => Object.fromEntries(["reason", "note"].map((name) => [name, form.elements[name].value.trim()]).filter(([, text]) => text));
 
@@ -85,7 +100,7 @@ function valuesOf(form) {
 }
 
 /** Ask for what follows from the values that the person has given, soon after the last key. */
-function ask(form, rule, note) {
+function askRules(form, rule, note) {
   clearTimeout(rule.timer);
   const number = ++rule.number;
   const answer = new Promise((resolve) => (rule.timer = setTimeout(rule.go = resolve, PAUSE_MS))).then(async () => {

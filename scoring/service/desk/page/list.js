@@ -135,8 +135,9 @@ function draw() {
 function lookOf({ row, rows, isInStory }) {
   if (!row) return rows;
   const ends = store.scales.get(scaleOf(row));
-  const facts = [FIELDS.join(), store.hasSections, threshold, ends?.heat, ends?.quality, by.get()];
-  return [row, states.of(row.path), isInStory, suggestionOf(row), presence.at(row.path).join(), ...facts];
+  const state = states.of(row.path);
+  const facts = [FIELDS.join(), store.hasSections, threshold, ends?.heat, ends?.quality, by.get(), nameOf(state.decided_in)];
+  return [row, state, isInStory, suggestionOf(row), presence.at(row.path).join(), ...facts];
 }
 
 const isSame = (before, now) => before.length === now.length && before.every((part, index) => part === now[index]);

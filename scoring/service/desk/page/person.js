@@ -29,5 +29,13 @@ export const CLIENT = client();
 /** Whether a step was taken by this person. */
 export const isMine = (author) => Boolean(author) && (author.client === CLIENT || (Boolean(author.by) && author.by === by.get()));
 
-/** Name of who took a step. */
-export const nameOf = (author) => author?.by || "Somebody";
+let unnamed = []; // ids of the browsers of people without a name, the same on all pages
+
+/** Set the browsers of people without a name. */
+export const setUnnamed = (clients) => (unnamed = clients);
+
+/** Name of who took a step; people without one are numbered. */
+export function nameOf(author) {
+  const number = unnamed.indexOf(author?.client) + 1;
+  return author?.by || (number > 1 ? `Somebody (${number})` : "Somebody");
+}

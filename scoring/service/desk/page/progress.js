@@ -49,7 +49,9 @@ export function showProgress(save, undo) {
     return h("tr", {}, h("th", { scope: "row", text: name }), ...[accepted + corrected, percent(accepted / (accepted + corrected)), corrected, saved, pending.length].map((text) => h("td", { text: typeof text === "number" ? number(text) : text })), h("td", {}, button));
   };
   const heads = ["Person", "Decided", "Accepted", "Corrected", "Saved", "Not saved", ""].map((text) => h("th", { scope: "col", text }));
-  $("people-body").replaceChildren(h("table", { class: "people" }, h("thead", {}, h("tr", {}, ...heads)), h("tbody", {}, ...people().map(row))), ...lostOf(undo));
+  const rows = people().map(row);
+  const table = rows.length ? [h("table", { class: "people" }, h("thead", {}, h("tr", {}, ...heads)), h("tbody", {}, ...rows))] : [];
+  $("people-body").replaceChildren(...table, ...lostOf(undo));
   $("people").showModal();
 }
 

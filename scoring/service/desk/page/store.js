@@ -1,5 +1,6 @@
 // Rows of the page: filter, order, and the items shown.
 
+import { number } from "./format.js";
 import { parse } from "./query.js";
 import { isOutdated, isPending } from "./states.js";
 
@@ -13,6 +14,21 @@ export function setFields(labels) {
   FIELDS = LABELS.filter((field) => labels.includes(field));
   for (const field of LABELS) document.body.classList.toggle(`without-${field}`, !FIELDS.includes(field));
   for (const option of document.getElementById("order").options) option.hidden = LABELS.includes(option.value) && !FIELDS.includes(option.value);
+}
+
+let ranges = {}; // by scale: lowest and highest label of training, by label
+
+/** Set the ranges of the labels that the model was trained on. */
+export const setRanges = (given) => (ranges = given ?? {});
+
+/** Labels of a row that are outside of those ranges, and this in words. */
+export function outsideOf(row, labels) {
+  const known = ranges[scaleOf(row)] ?? ranges[""] ?? {};
+  const isOutside = ([name, [low, high]]) => typeof labels[name] === "number" && (labels[name] < low || labels[name] > high);
+  return Object.entries(known).filter(isOutside).map(([name, [low, high]]) => ({
+    name,
+    text: `${name} ${number(labels[name])} is outside the range of labels seen in training (${number(low)} to ${number(high)})`,
+  }));
 }
 
 const expected = (row) => row.score?.heat_expected ?? -Infinity;
