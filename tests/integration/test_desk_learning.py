@@ -32,12 +32,15 @@ from tests.integration.browser import DESKTOP, N_RECORDS, PHONE, loaded
 from tests.integration.conftest import Open
 from tests.integration.test_desk_access import serious
 from tests.integration.test_service import Service, serving
-from tests.workflows.test_retrain import stop
 
 SECONDS = 180
 NOW = datetime.now(UTC)
 GAIN = Difference("quality_mae", 3.6, 3.1, 0.5, 0.2, 0.8)
 LOSS = Difference("heat_within_5", 0.81, 0.74, -0.07, -0.11, -0.03)
+
+
+def stop(error: Exception) -> None:
+    raise error
 
 
 def check_of(gain: Difference) -> Check:
@@ -140,6 +143,32 @@ def learning_service(registry: Registry, later: str, tmp_path: Path) -> Iterator
     options = ("--inbox", str(tmp_path / "inbox"), "--archive", str(tmp_path / "archive"))
     with serving(tmp_path, *options, SCORING_HOME=str(home), SCORING_THREADS="1") as service:
         yield service
+
+
+def test_records_that_are_about_to_change_are_marked_until_they_are_old(
+    open_page: Open, desk_service: Service, inbox: Path
+) -> None:
+    page = loaded(open_page(desk_service.url))
+    rising, settled = (file.name for file in sorted(inbox.iterdir())[:2])
+    page.evaluate(
+        """async ([rising, settled]) => {
+          const { store } = await import("/page/store.js");
+          const give = (path, hours, outlook) => {
+            const until = new Date(Date.now() + hours * 3600e3).toISOString();
+            store.put({ ...store.rows.get(path), outlook: { ...outlook, until } });
+          };
+          give(rising, 1, { trend: "rising", heat: 97, reason: "its heat is likely to be about 97" });
+          give(settled, -1, { trend: "falling", heat: null, reason: "another record is likely to lead" });
+        }""",
+        [rising, settled],
+    )
+    page.locator("#text").fill("is:changing")
+    expect(page.locator("#count")).to_have_text(f"1 of {N_RECORDS} left")
+    expect(page.locator(".chip.mark")).to_have_text("rising to about 97")
+    page.locator(".record").click()
+    note = page.locator("#details .note.mark")
+    expect(note).to_have_text("Rising to about 97: its heat is likely to be about 97.")
+    assert serious(page) == []
 
 
 @pytest.mark.exhaustive

@@ -289,7 +289,7 @@ function stateCell(row) {
   else if (row.corrected?.length) cell.append(chip("corrected", "done"));
   if (!(decided && !is_saved) && isLabelled(row)) cell.append(values(row.labels));
   if (row.dropped) cell.append(chip("not saved", "soft"));
-  for (const { text, title } of marksOf(row)) cell.append(chip(text, "mark", title));
+  for (const { text, kind, title } of marksOf(row)) cell.append(chip(text, kind, title));
   const others = presence.at(row.path);
   if (others.length) cell.append(chip(`${others[0]} is here`, "here", `At this record now: ${others.join(", ")}`));
   return cell;
