@@ -29,7 +29,7 @@ ROOMS = {
     "target",
     [
         *("venv", "browser", "test", "test-all", "lint", "types", "layers", "docs", "site", "notebooks"),
-        *("screenshots", "check", "check-all"),
+        *("screenshots", "check", "check-all", "test-stores"),
         *("demo", "build", "smoke", "clean", "test-clone", "test-system-python", "test-postgres", "postgres"),
     ],
 )

@@ -136,7 +136,7 @@ def sftp(environment: pytest.MonkeyPatch, folder: Path) -> Iterator[Store]:
     loop = asyncio.new_event_loop()
     ready = threading.Event()
 
-    class Served(asyncssh.SFTPServer):
+    class Served(asyncssh.SFTPServer):  # type: ignore[misc]
         def __init__(self, channel: asyncssh.SSHServerChannel) -> None:
             super().__init__(channel, chroot=os.fsencode(root))
 
