@@ -38,7 +38,7 @@ def evaluate(
 
     Parameters
     ----------
-    records : DataFrame, path, document, mapping, or iterable of these
+    records : DataFrame, path, document, record, mapping, or iterable of these
         Labelled records: a pandas, Polars or Arrow frame, one record per row; folders and files; or documents
         and mappings with the field names of the front matter.
     model : Model, str or path-like, optional
@@ -103,7 +103,7 @@ def compare(
     *models : Model, str or path-like
         Two or more runs or models: a run's id, ``runs:/ID``, ``models:/...``, a model folder, or a loaded
         model. The first is the reference.
-    on : DataFrame, path, document, mapping, or iterable of these
+    on : DataFrame, path, document, record, mapping, or iterable of these
         Records that the models score, as in :func:`train`. Default: compare the logged predictions of the
         runs on their held-out records.
     limit : int
@@ -158,7 +158,7 @@ def measure_drift(
 
     Parameters
     ----------
-    records : DataFrame, path, document, mapping, or iterable of these
+    records : DataFrame, path, document, record, mapping, or iterable of these
         New records, as in :func:`train`.
     model : Model, str or path-like, optional
         As in :func:`score`.

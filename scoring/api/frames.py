@@ -28,7 +28,7 @@ def read_frame(
 
     Parameters
     ----------
-    records : DataFrame, path, document, mapping, or iterable of these
+    records : DataFrame, path, document, record, mapping, or iterable of these
         As in :func:`read_records`.
     fields : path or FieldMap, optional
         Field map of all records, as in :func:`read_records`. The columns always have scoring's own names.

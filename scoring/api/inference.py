@@ -65,7 +65,7 @@ def extract_features(
 
     Parameters
     ----------
-    records : DataFrame, path, document, mapping, or iterable of these
+    records : DataFrame, path, document, record, mapping, or iterable of these
         A pandas, Polars or Arrow frame, one record per row; or any input of :func:`read_records`.
     model : str, path-like or Model, optional
         Model whose section rule is used. Default: the section is the first topic of a record.
@@ -142,7 +142,7 @@ def score(
 
     Parameters
     ----------
-    records : DataFrame, path, document, mapping, or iterable of these
+    records : DataFrame, path, document, record, mapping, or iterable of these
         A pandas, Polars or Arrow frame, one record per row; or any input of :func:`read_records`.
     model : Model, str or path-like, optional
         As in :func:`load_model`; a loaded model is not loaded again.
@@ -195,7 +195,7 @@ def relate(
 
     Parameters
     ----------
-    records : DataFrame, path, document, mapping, or iterable of these
+    records : DataFrame, path, document, record, mapping, or iterable of these
         As in :func:`read_records`.
     as_of : datetime, timedelta, str or None
         Records later than this moment (aware UTC), or than this age of each record, are ignored.
@@ -245,7 +245,7 @@ def derive_coverage(
 
     Parameters
     ----------
-    records : DataFrame, path, document, mapping, or iterable of these
+    records : DataFrame, path, document, record, mapping, or iterable of these
         As in :func:`read_records`.
     model : Model, str or path-like, optional
         As in :func:`load_model`; the model predicts the quality of records without that label.

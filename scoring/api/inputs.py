@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+import msgspec
+
 from scoring.api.argument_names import in_python
 from scoring.errors import RecordError
 from scoring.records.corpus import read_documents
+from scoring.records.decode import NO_NAME
 from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.field_maps.lookup import FieldMaps
 from scoring.records.files import STDIN, OnFault
 from scoring.records.frame_rows import check_kind, is_frame, row_of, stream_of
-from scoring.records.record import Document
+from scoring.records.record import Document, Labels, Record
 from scoring.records.row_stream import Row, RowStream, decode_item
 from scoring.storage.urls import name_of
 
@@ -23,16 +27,20 @@ if TYPE_CHECKING:
     from narwhals.typing import IntoDataFrame
 
 LabelledRecords: TypeAlias = (
-    "PathLike | IntoDataFrame | Document | Mapping[str, Any] | Iterable[PathLike]"
-    " | Iterable[Document | Mapping[str, Any]]"
+    "PathLike | IntoDataFrame | Document | Record | Mapping[str, Any] | Iterable[PathLike]"
+    " | Iterable[Document | Record | Mapping[str, Any]]"
 )
-"""Records that a workflow reads: paths, a frame, documents, or mappings with the field names of the front
-matter."""
+"""Records that a workflow reads: paths, a frame, documents, records, or mappings with the field names of the
+front matter."""
 PathLike: TypeAlias = str | os.PathLike[str]
 Records: TypeAlias = (
-    PathLike | Document | Mapping[str, Any] | Iterable[PathLike | Document | Mapping[str, Any]]
+    PathLike
+    | Document
+    | Record
+    | Mapping[str, Any]
+    | Iterable[PathLike | Document | Record | Mapping[str, Any]]
 )
-"""Records: files, folders, documents, or mappings with the field names of the front matter."""
+"""Records: files, folders, documents, records, or mappings with the field names of the front matter."""
 AnyRecords: TypeAlias = "Records | IntoDataFrame"
 """Records, or a frame of them."""
 OnError: TypeAlias = Literal["raise", "warn"] | Callable[[RecordError], None]
@@ -46,9 +54,10 @@ def read_records(
 
     Parameters
     ----------
-    records : DataFrame, path, document, mapping, or iterable of these
+    records : DataFrame, path, document, record, mapping, or iterable of these
         A pandas, Polars or Arrow frame, one record per row; a folder, a Markdown file or a file of JSON
-        lines; a document that was already read; or a mapping with the field names of the front matter.
+        lines; a document or :class:`Record`, which is taken as it is; or a mapping with the field names of
+        the front matter.
     fields : path or FieldMap, optional
         Field map of all records. Default: for files, the ``scoring-fields.yaml`` of their archive; for
         mappings, scoring's own layout.
@@ -114,11 +123,11 @@ def _read(
             else:
                 yield item
         return
-    if isinstance(records, str | os.PathLike | Document | Mapping):
+    if isinstance(records, str | os.PathLike | Document | Record | Mapping):
         records = [records]
     for number, record in enumerate(records, start=1):
-        if isinstance(record, Document):
-            yield record
+        if isinstance(record, Document | Record):
+            yield _document_of(record, number)
         elif isinstance(record, Mapping):
             try:
                 yield _from_mapping(record, number, given or model_map)
@@ -126,7 +135,8 @@ def _read(
                 on_fault(error)
         elif not isinstance(record, str | os.PathLike):
             got = type(record).__name__
-            raise TypeError(f"records: got a list or array with {got}, expected paths, mappings or documents")
+            expected = "paths, mappings, records or documents"
+            raise TypeError(f"records: got a list or array with {got}, expected {expected}")
         else:
             path = name_of(record)
             field_maps = FieldMaps([path], given=given).with_model_map(model_map)
@@ -145,6 +155,14 @@ def fault_handler(on_error: OnError) -> Callable[[RecordError], None]:
 
 def _raise(error: RecordError) -> None:
     raise error
+
+
+def _document_of(record: Document | Record, number: int) -> Document:
+    """A document; a record becomes one without a path and without labels."""
+    if isinstance(record, Document):
+        return record
+    digest = hashlib.sha256(msgspec.json.encode(record)).hexdigest()
+    return Document(NO_NAME, number, digest, record, Labels())
 
 
 def _from_mapping(record: Mapping[str, Any], number: int, field_map: FieldMap | None) -> Document:
@@ -167,20 +185,20 @@ def source_of(records: Any) -> tuple[list[str], RowStream | None]:
     check_kind(records)
     if isinstance(records, str | os.PathLike):
         return [name_of(records)], None
-    items: list[Any] = [records] if isinstance(records, Mapping | Document) else list(records)
-    if items and all(isinstance(item, Mapping | Document) for item in items):
+    items: list[Any] = [records] if isinstance(records, Mapping | Document | Record) else list(records)
+    if items and all(isinstance(item, Mapping | Document | Record) for item in items):
         return [STDIN], RowStream(_rows_in(items))
     if not all(isinstance(item, str | os.PathLike) for item in items):
         got = " and ".join(sorted({type(item).__name__ for item in items}))
         raise TypeError(
-            f"records: got a list with {got}, expected only paths, or only mappings and documents"
+            f"records: got a list with {got}, expected only paths, or only mappings, records and documents"
         )
     return [name_of(item) for item in items], None
 
 
-def _rows_in(items: Iterable[Mapping[str, Any] | Document]) -> Iterator[Row | Document]:
+def _rows_in(items: Iterable[Mapping[str, Any] | Document | Record]) -> Iterator[Row | Document]:
     for number, item in enumerate(items, start=1):
-        yield item if isinstance(item, Document) else row_of(item, number)
+        yield row_of(item, number) if isinstance(item, Mapping) else _document_of(item, number)
 
 
 class Warnings:

@@ -20,7 +20,7 @@ def validate(records: LabelledRecords) -> Validation:
 
     Parameters
     ----------
-    records : DataFrame, path, document, mapping, or iterable of these
+    records : DataFrame, path, document, record, mapping, or iterable of these
         A pandas, Polars or Arrow frame, one record per row; folders and files; or mappings with the field
         names of the front matter.
 
@@ -56,7 +56,7 @@ def suggest(
 
     Parameters
     ----------
-    records : DataFrame, path, document, mapping, or iterable of these
+    records : DataFrame, path, document, record, mapping, or iterable of these
         Labelled records: a pandas, Polars or Arrow frame, one record per row; folders and files; or documents
         and mappings with the field names of the front matter.
     count : int

@@ -90,7 +90,7 @@ class Model:
 
         Parameters
         ----------
-        records : DataFrame, path, document, mapping, or iterable of these
+        records : DataFrame, path, document, record, mapping, or iterable of these
             A pandas, Polars or Arrow frame, one record per row; or any input of :func:`scoring.read_records`.
         as_of : datetime, timedelta, str or None
             Coverage newer than this moment (aware UTC), or than this age of the record, is ignored. May be
@@ -167,7 +167,7 @@ class Model:
 
         Parameters
         ----------
-        records : DataFrame, path, document, mapping, or iterable of these
+        records : DataFrame, path, document, record, mapping, or iterable of these
             As in :meth:`score`.
         as_of : datetime, timedelta, str or None
             As in :meth:`score`.

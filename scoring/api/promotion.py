@@ -38,7 +38,7 @@ def promote(
         The challenger: a run's id, ``runs:/ID``, ``models:/NAME/VERSION``, a model folder, ``shipped``, a
         model that was loaded from a run or version, or the result of a logged training. It is registered if
         it has no version yet.
-    on : DataFrame, path, document, mapping, or iterable of these
+    on : DataFrame, path, document, record, mapping, or iterable of these
         Labelled records to compare on, as in :func:`train`; later than the training records of both models.
         Default: the held-out records of both runs.
     dry_run : bool

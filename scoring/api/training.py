@@ -35,7 +35,7 @@ def train(
 
     Parameters
     ----------
-    records : DataFrame, path, document, mapping, or iterable of these
+    records : DataFrame, path, document, record, mapping, or iterable of these
         Labelled records: a pandas, Polars or Arrow frame, one record per row; folders and files; or documents
         and mappings with the field names of the front matter.
     config : TrainConfig or path-like, optional
@@ -139,7 +139,7 @@ def backtest(
 
     Parameters
     ----------
-    records : DataFrame, path, document, mapping, or iterable of these
+    records : DataFrame, path, document, record, mapping, or iterable of these
         Labelled records, as in :func:`train`.
     by : {"month", "section", "labels"}
         Kind of folds.

@@ -10,13 +10,13 @@ from scoring.errors import Fault, RecordError
 from scoring.extras import naming_extras
 from scoring.records.decode import NO_NAME
 from scoring.records.field_maps.field_map import FieldMap
-from scoring.records.record import Document
+from scoring.records.record import Document, Record
 from scoring.records.row_stream import Row, RowStream
 
 if TYPE_CHECKING:
     import narwhals as nw
 
-_NO_FRAMES = (str, bytes, os.PathLike, Mapping, list, tuple, Document)
+_NO_FRAMES = (str, bytes, os.PathLike, Mapping, list, tuple, Document, Record)
 _FRAME_LIBRARIES = {"pandas", "polars", "pyarrow"}
 
 PATH = "path"
@@ -71,9 +71,9 @@ def check_kind(records: object) -> None:
         return  # the frame is refused when it is read
     if nw.dependencies.is_polars_lazyframe(records):
         raise TypeError("records: got a LazyFrame, expected a frame: frame.collect()")
-    if not isinstance(records, Iterable | os.PathLike | Document):
+    if not isinstance(records, Iterable | os.PathLike | Document | Record):
         raise TypeError(
-            f"records: got {type(records).__name__}, expected a frame, paths, mappings or documents"
+            f"records: got {type(records).__name__}, expected a frame, paths, mappings, records or documents"
         )
     if not nw.dependencies.is_pandas_series(records):
         return

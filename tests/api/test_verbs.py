@@ -79,6 +79,17 @@ def test_one_record_is_explained_and_has_features(inbox: Path, training: TrainOu
     assert scoring.extract_features(record, model=training.model)["topic_section"].iloc[0] == "Tessaril"
 
 
+def test_a_record_object_is_taken_as_it_is(inbox: Path, training: TrainOutcome) -> None:
+    documents = list(scoring.read_records(inbox))
+    records = [document.record for document in documents]
+    model = scoring.load_model(training.model)
+    expected = [msgspec.structs.replace(score, path="") for score in model.score(documents)]
+    assert [msgspec.structs.replace(score, path="") for score in model.score(records)] == expected
+    assert msgspec.structs.replace(next(iter(model.score(records[0]))), path="") == expected[0]
+    assert scoring.validate(records).n_records == len(records)
+    assert scoring.explain(records[0], model=model).score.quality == expected[0].quality
+
+
 def test_a_record_that_cannot_be_used(inbox: Path) -> None:
     frame = scoring.read_frame(inbox)
     assert scoring.validate(frame).n_records == len(frame) == 5
