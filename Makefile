@@ -20,7 +20,7 @@ SECONDS ?= 300
 # Processes of the tests; each collects all of them. One more than CI has cores, since tests also wait.
 JOBS ?= 3
 # What is checked beside the tests, which wait for others a quarter of their time.
-CHECKS := types site test-clone test-postgres smoke
+CHECKS := site test-clone test-postgres smoke
 # Every test but those that repeat at length what others check in brief.
 BRIEF := -m 'not exhaustive'
 # What the fast loop tests.
@@ -33,12 +33,12 @@ READERS := tests/records tests/property tests/fuzz tests/features/test_reading.p
 	tests/integration/test_no_yaml.py tests/artifact/test_zip_export.py tests/artifact/test_saved_model.py tests/model/test_format.py \
 	tests/model/test_hostile.py tests/artifact/test_lightgbm_validation.py tests/model/test_booster.py
 # What depends on the place of the clone, besides the commands, the store and the runs of the demo.
-PLACED := tests/contract/test_house.py tests/contract/test_readme.py tests/contract/test_doors.py tests/contract/test_public_names.py tests/integration/test_names.py tests/model/test_format.py
+PLACED := tests/contract/test_house.py tests/contract/test_readme.py tests/model/test_format.py
 # Folders of labelled records that the benchmarks read; made-up records where there are none.
 ARCHIVES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv browser test test-all test-fast coverage test-lowest test-system-python test-clone test-postgres postgres fuzz lock lint types layers docs site notebooks screenshots check check-all demo benchmark benchmark-accuracy benchmark-related benchmark-twins benchmark-service soak build smoke clean mutants
+.PHONY: help venv browser programs compiled test test-all test-fast coverage test-lowest test-system-python test-clone test-postgres test-stores postgres fuzz lock lint types layers docs site notebooks screenshots check check-all demo benchmark benchmark-accuracy benchmark-related benchmark-twins benchmark-service soak build smoke clean mutants
 
 help:  ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,13 @@ postgres:  ## Install PostgreSQL for `make test-postgres` if it is missing (as r
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends postgresql; \
 	fi
 
+programs:  # One at a time: Debian's package manager is locked while it works.
+	@$(MAKE) --no-print-directory browser
+	@$(MAKE) --no-print-directory postgres
+
+compiled: $(READY)  # Once, and not by each process of the tests.
+	@$(BIN)/python -m pytest --collect-only --quiet >/dev/null
+
 test: $(READY) browser  ## Run the tests and the examples in the docs: make test ARGS='-k lead tests/model'
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(BRIEF) $(ARGS)
 
@@ -94,6 +101,10 @@ test-clone: $(UV)  ## Run the demo and some tests in a clone where it is hardest
 
 test-postgres: $(READY) postgres  ## Train, compare, promote and score through an MLflow server that keeps its runs in PostgreSQL
 	$(BIN)/python -m pytest tests/postgres/through_server.py
+
+test-stores: $(READY) | $(UV)  ## Run commands on Google Cloud Storage and Azure, which emulators imitate, and on an SFTP server; needs npm's azurite
+	$(UV) pip install --quiet --python $(BIN)/python --target build/stores --requirement tests/stores/requirements.txt
+	PYTHONPATH=build/stores $(BIN)/python -m pytest tests/stores/through_stores.py $(ARGS)
 
 fuzz: $(READY)  ## Look for inputs that break a promise: make fuzz SECONDS=600 TARGETS='trees manifest'
 	@$(BIN)/python -c 'import atheris' || { echo 'atheris has no build for this Python: make test has the search by hypothesis'; exit 1; }
@@ -137,7 +148,8 @@ notebooks: $(READY)  ## Run the notebooks of the docs and store their outputs
 screenshots: $(READY) browser  ## Take the pictures of the page in the docs
 	$(BIN)/python -m docs.write_screenshots
 
-check: $(READY) browser lint layers  ## All of the checks; this is what CI runs
+check: $(READY)  ## All of the checks; this is what CI runs
+	$(MAKE) --no-print-directory -j 2 programs compiled lint layers types
 	$(MAKE) --no-print-directory -j 2 test $(CHECKS)
 
 check-all: check  ## The checks, and the tests that take longer: before a release

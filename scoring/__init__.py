@@ -16,12 +16,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from scoring.api.evaluation import compare, evaluate, measure_drift
     from scoring.api.frames import read_frame
     from scoring.api.inference import derive_coverage, explain, extract_features, relate, score
     from scoring.api.inputs import read_records
-    from scoring.api.labelled import backtest, compare, evaluate, measure_drift, suggest, train, validate
+    from scoring.api.labelling import suggest, validate
     from scoring.api.model import Model, load_model
     from scoring.api.promotion import promote
+    from scoring.api.training import backtest, train
     from scoring.errors import (
         Fault,
         FeatureError,
@@ -94,12 +96,14 @@ __all__ = [
 __version__: str  # of the installed distribution, read when asked for
 
 _MODULES = {
+    "scoring.api.evaluation": "compare evaluate measure_drift",
     "scoring.api.frames": "read_frame",
     "scoring.api.inference": "derive_coverage explain extract_features relate score",
     "scoring.api.inputs": "read_records",
-    "scoring.api.labelled": "backtest compare evaluate measure_drift suggest train validate",
+    "scoring.api.labelling": "suggest validate",
     "scoring.api.model": "Model load_model",
     "scoring.api.promotion": "promote",
+    "scoring.api.training": "backtest train",
     "scoring.errors": (
         "Fault FeatureError FieldMapError HomeError ModelError RecordError ScoringError SettingsError "
         "TrackingError"

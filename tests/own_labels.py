@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from scoring.labels.journal import Journal
-from scoring.labels.journal_lines import BatchDone, JournalEntry, JournalLabels
+from scoring.labels.journal_format import BatchDone, JournalEntry, JournalLabels
 from scoring.records.record import Document
 from scoring.records.write_back import write_labels
 

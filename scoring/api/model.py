@@ -285,3 +285,8 @@ def spec_of(model: PathLike) -> str:
 
 def loaded(model: PathLike | Model | None, settings: Settings | None) -> Model:
     return model if isinstance(model, Model) else load_model(model, settings=settings)
+
+
+def saved_or_spec(model: PathLike | Model) -> str | SavedModel:
+    """What the workflows take for a model: a loaded one, or the text that names it."""
+    return model.saved if isinstance(model, Model) else spec_of(model)

@@ -16,8 +16,9 @@ from scoring.model.targets import TARGETS, Targets
 from scoring.records.field_maps.field_map import FieldMap
 from scoring.storage.atomic_folder import replace_folder
 from scoring.storage.regular_files import open_regular, read_regular
-from scoring.storage.remote import is_remote_file, list_files, remove_remote, write_remote
-from scoring.storage.remote_copies import copy_files, refresh
+from scoring.storage.remote import is_remote_file, list_files
+from scoring.storage.remote_copies import process_copies
+from scoring.storage.remote_writes import TEMPORARY, remove_remote, write_remote
 from scoring.storage.urls import name_of, url_of
 
 FORMAT_VERSION = 1
@@ -201,7 +202,7 @@ def _read_remote(url: str) -> ModelFiles:
     if listing.kind != "folder" or MANIFEST not in names:
         raise ModelError(f"{url}: got no {MANIFEST}, expected a model folder")
     top = url.rstrip("/")
-    copy_files(
+    process_copies().copy_files(
         (file for name, file in names.items() if file.url == f"{top}/{name}" and name in FILES),
         max_bytes=MAX_FILE_BYTES,
     )
@@ -220,7 +221,7 @@ def _read_remote(url: str) -> ModelFiles:
 def read_file(path: Path) -> bytes:
     """Read a file of at most :data:`MAX_FILE_BYTES`, local or remote."""
     if (url := url_of(path)) is not None:
-        refresh(url)
+        process_copies().refresh(url)
     return _read_listed(path)
 
 
@@ -334,7 +335,8 @@ def _holds_something_else(url: str) -> bool:
     if kind != "folder":
         return bool(files)
     if all(file.url != manifest for file in files):  # an upload that was interrupted left no other files
-        return any(file.url.removeprefix(f"{url}/") not in FILES for file in files)
+        names = (file.url.removeprefix(f"{url}/") for file in files)
+        return any(name not in FILES and not name.endswith(TEMPORARY) for name in names)
     return not read_regular(manifest, len(_PREFIX)).startswith(_PREFIX)
 
 

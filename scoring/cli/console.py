@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import json
 import logging
 import os
 import shutil
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from rich.segment import Segment
 
 _PIPE_WIDTH = 100_000
+_LINE_SECONDS = 0.2  # least time between two lines of progress of one task
 _TO_LINE_START = "\r\x1b[2K"
 
 
@@ -54,6 +57,8 @@ class Terminal:
         Whether the result is negative, as if a limit was exceeded: exit code 3.
     has_annotations : bool
         Whether faults, warnings, errors and summaries are GitHub workflow commands.
+    has_progress_lines : bool
+        Whether progress is printed on stderr as lines of JSON, for programs.
     ends_with_output : bool
         Whether the command stops once its results cannot be printed. Otherwise it completes its work, and
         the exit code reports the loss.
@@ -74,12 +79,14 @@ class Terminal:
     n_faults: int = field(default=0, init=False)
     is_refused: bool = field(default=False, init=False)
     has_annotations: bool = field(default=False, init=False)
+    has_progress_lines: bool = field(default=False, init=False)
     ends_with_output: bool = field(default=False, init=False)
     lost_output: OSError | None = field(default=None, init=False)
     _progress: Progress | None = field(default=None, init=False)
     _tasks: dict[str, TaskID] = field(default_factory=dict, init=False)
     _is_done_with_progress: bool = field(default=False, init=False)
     _status: str = field(default="", init=False)
+    _last_line: tuple[str, float] = field(default=("", 0.0), init=False)  # task, and time in seconds
 
     def set_up_logging(self, level: str) -> None:
         """Log to stderr from ``level`` up, or from the level of the flags if that is lower."""
@@ -94,6 +101,8 @@ class Terminal:
             stream=sys.stderr,
         )
         logging.getLogger("scoring").setLevel(numeric)
+        if not self.is_debug:
+            logging.getLogger("gcsfs").setLevel(logging.CRITICAL)  # it raises what it logs, with a trace
 
     def out(self, text: str) -> None:
         """Print one line of the result."""
@@ -194,7 +203,16 @@ class Terminal:
         self.report("warning", text if self.has_annotations else f"warning: {text}")
 
     def step(self, name: str, done: int, total: int | None) -> None:
-        """Update the progress bar of one task; there are bars only on a terminal."""
+        """Update the progress bar of one task; there are bars only on a terminal.
+
+        Raises
+        ------
+        OutputLostError
+            If progress is printed as lines, and nobody reads them any more.
+        """
+        if self.has_progress_lines:
+            self._print_step(name, done, total)
+            return
         if self.is_quiet or self._is_done_with_progress or not sys.stderr.isatty():
             return
         if self._progress is None:
@@ -206,13 +224,29 @@ class Terminal:
             self._tasks[name] = self._progress.add_task(name, total=total)
         self._progress.update(self._tasks[name], completed=done, total=total)
 
+    def _print_step(self, name: str, done: int, total: int | None) -> None:
+        """Print the progress of one task as a line of JSON, unless another line has just been printed."""
+        last_name, printed_at = self._last_line
+        now = time.monotonic()
+        if name == last_name and done != total and now - printed_at < _LINE_SECONDS:
+            return
+        self._last_line = (name, now)
+        line = json.dumps({"name": name, "done": done, "total": total})
+        try:
+            print(line, file=sys.stderr, flush=True)
+        except OSError as error:
+            silence(sys.stderr)
+            self.lost_output = self.lost_output or error
+            raise OutputLostError from error
+
     def close(self) -> None:
         """Remove the progress bars and the status for good."""
         self._erase_status()
         self._status = ""
-        self._close_bars()
+        self.close_bars()
 
-    def _close_bars(self) -> None:
+    def close_bars(self) -> None:
+        """Remove the progress bars for good."""
         self._is_done_with_progress = True
         if self._progress is not None:
             self._progress.stop()
@@ -221,7 +255,7 @@ class Terminal:
     def _clear_progress(self) -> None:
         # Bars and results on one screen would overwrite each other.
         if sys.stdout.isatty():
-            self._close_bars()
+            self.close_bars()
 
     @staticmethod
     def _console() -> Console:

@@ -86,6 +86,13 @@ class ReportFormat(StrEnum):
     github = "github"
 
 
+class ProgressFormat(StrEnum):
+    """Form of the progress."""
+
+    bars = "bars"
+    jsonl = "jsonl"
+
+
 class CoverageSource(StrEnum):
     """Where the coverage of records comes from."""
 
@@ -215,6 +222,13 @@ NoTrack = Annotated[bool, typer.Option("--no-track", help="Do not log a run in M
 Strict = Annotated[
     bool,
     typer.Option("--strict", help="Exit code 1 if a file of a folder is left out."),
+]
+Progress = Annotated[
+    ProgressFormat,
+    typer.Option(
+        help="'bars' on a terminal; 'jsonl' for programs: lines of JSON on stderr, with name, done and "
+        "total. The command ends if nobody reads them."
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -13,9 +13,18 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
-_BAR_CHARS = 16
+_BAR_CHARS = 12
+
+
+class NameColumn(ProgressColumn):
+    """Names of the tasks, cropped where the terminal is too narrow for them and the numbers."""
+
+    def render(self, task: Task) -> Text:
+        """The name of a task."""
+        return Text(task.description, no_wrap=True, overflow="ellipsis")
 
 
 class RateColumn(ProgressColumn):
@@ -35,13 +44,13 @@ def new_progress() -> Progress:
     Rich would redirect stdout to the stream of the bars, although it may be a pipe.
     """
     return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=_BAR_CHARS),
-        MofNCompleteColumn(),
-        RateColumn(),
-        TimeElapsedColumn(),
+        NameColumn(),
+        BarColumn(bar_width=_BAR_CHARS, table_column=Column(no_wrap=True)),
+        MofNCompleteColumn(table_column=Column(no_wrap=True)),
+        RateColumn(table_column=Column(no_wrap=True)),
+        TimeElapsedColumn(table_column=Column(no_wrap=True)),
         TextColumn("left"),
-        TimeRemainingColumn(compact=True),
+        TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
         console=Console(stderr=True),
         transient=True,
         redirect_stdout=False,

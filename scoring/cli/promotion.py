@@ -52,7 +52,7 @@ def promote(
         ),
     ] = None,
     name: Name = None,
-    figure: Metric = _METRIC,
+    metric: Metric = _METRIC,
     allow_equal: AllowEqual = False,
     margin: Margin = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the decision, change nothing.")] = False,
@@ -81,7 +81,7 @@ def promote(
         model,
         on=on or (),
         name=name,
-        gate=_gate(figure, allow_equal, margin),
+        gate=_gate(metric, allow_equal, margin),
         reason=reason,
         is_dry_run=dry_run,
         has_own_scores=include_own_scores,
@@ -139,9 +139,26 @@ def retrain(
         typer.Option(metavar="LEDGER", help="Ledger of corrections. Default: the champion's, if it had one."),
     ] = None,
     name: Name = None,
-    figure: Metric = _METRIC,
+    metric: Metric = _METRIC,
     allow_equal: AllowEqual = False,
     margin: Margin = None,
+    no_promote: Annotated[
+        bool,
+        typer.Option(
+            "--no-promote",
+            help="Leave the champion in place whatever the verdict; scoring promote RUN takes it over.",
+        ),
+    ] = False,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL", help="With --no-promote: model to compare with. Default: the champion."
+        ),
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="HTML page of the comparison with the champion to write as well."),
+    ] = None,
     wait: Annotated[
         float, typer.Option(metavar="MINUTES", min=0, help="Maximum time to wait for another retraining.")
     ] = 0.0,
@@ -150,6 +167,7 @@ def retrain(
     journal: options.Journal = None,
     include_own_scores: options.IncludeOwnScores = False,
     tracking_uri: options.TrackingUri = None,
+    progress: options.Progress = options.ProgressFormat.bars,
     json: options.Json = False,
 ) -> None:
     """Train on an updated archive, then promote or refuse the model.
@@ -159,17 +177,26 @@ def retrain(
     For scheduled jobs: only one retraining runs at a time, and a kill at any moment leaves a working
     champion. If there is too little new data, no model is trained, the champion stays, and the exit code is
     0. The exit code is 3 if a model was trained and refused. With --json, outcome is promoted, refused or
-    unchanged. Needs the extra news-scoring[train].
+    unchanged; with --no-promote, promoted means that it would be, and is_dry_run is true. Needs the extra
+    news-scoring[train].
     """
+    from scoring.storage.remote_output import check_output
     from scoring.workflows.retrain import retrain as workflow
     from scoring.workflows.train import load_config
 
+    if against is not None and not no_promote:
+        raise typer.BadParameter("--against requires --no-promote")
+    check_output(html)
+    terminal.has_progress_lines = progress is options.ProgressFormat.jsonl
     outcome = workflow(
         paths,
         config=load_config(config) if config is not None else None,
         corrections=corrections,
         name=name,
-        gate=_gate(figure, allow_equal, margin),
+        gate=_gate(metric, allow_equal, margin),
+        is_judged_only=no_promote,
+        against=against,
+        page=html,
         wait_minutes=wait,
         has_own_scores=include_own_scores,
         settings=options.settings_of(
@@ -181,7 +208,7 @@ def retrain(
     _show(terminal, outcome, is_json=json)
 
 
-def _gate(figure: str, allow_equal: bool, margin: float | None) -> GateConfig:
+def _gate(metric: str, allow_equal: bool, margin: float | None) -> GateConfig:
     from scoring.deployment.gate import GateConfig
     from scoring.tracking import own_name
 
@@ -190,9 +217,9 @@ def _gate(figure: str, allow_equal: bool, margin: float | None) -> GateConfig:
     if allow_equal and margin is None:
         margin = _MARGIN
     try:
-        return GateConfig(figure=own_name(figure), margin=margin)
+        return GateConfig(figure=own_name(metric), margin=margin)
     except ValueError as error:
-        raise typer.BadParameter(f"--{error}") from None
+        raise typer.BadParameter(f"--{str(error).replace('figure:', 'metric:')}") from None
 
 
 def _show(terminal: Terminal, outcome: PromoteOutcome, *, is_json: bool) -> None:

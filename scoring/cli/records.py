@@ -107,6 +107,7 @@ def validate(
     """
     from scoring.cli import formats
     from scoring.records.field_maps.lookup import field_maps_of
+    from scoring.records.reading_warnings import TITLE_ONLY
     from scoring.workflows.validate import commonest_fault
     from scoring.workflows.validate import validate as workflow
 
@@ -143,7 +144,14 @@ def validate(
         terminal.note(f"keys that no field uses: {', '.join(counts[:_MAX_KEYS] + more)}")
     summary = f"{outcome.n_records} records can be used, {outcome.n_faulty} cannot"
     terminal.out(annotation("notice", summary) if terminal.has_annotations else summary)
-    if len(outcome.faults) > 1 and not terminal.has_annotations:
+    if terminal.has_annotations:
+        return
+    if n_title_only := sum(f": {TITLE_ONLY}: " in warning for warning in outcome.warnings):
+        terminal.note(
+            f"only the title of {n_title_only:,} records was read: map their other keys in "
+            'scoring-fields.yaml, which "scoring init FOLDER" proposes'
+        )
+    if len(outcome.faults) > 1:
         terminal.note(commonest_fault(outcome.faults))
 
 

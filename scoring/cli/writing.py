@@ -81,7 +81,7 @@ def check_flags(*, write: bool, flags: dict[str, bool]) -> None:
 
 def check_paths(paths: Sequence[str]) -> None:
     """Refuse URLs that cannot be written to, before any work."""
-    from scoring.storage.remote import require_writable
+    from scoring.storage.remote_writes import require_writable
     from scoring.storage.urls import is_remote
 
     for path in filter(is_remote, paths):

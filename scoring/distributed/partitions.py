@@ -11,7 +11,8 @@ import msgspec
 from scoring.distributed.storage import Found, read_files, read_range
 from scoring.errors import RecordError
 from scoring.records.corpus import Source, holds_lines, lines_of, too_large
-from scoring.records.files import HEAD_BYTES, may_hold_record, unreadable
+from scoring.records.file_heads import HEAD_BYTES, may_hold_record
+from scoring.records.files import unreadable
 from scoring.records.forms.front_matter import MAX_BYTES
 
 _TAIL_BYTES = 2**16

@@ -18,7 +18,7 @@ from scoring.features.worker_processes import ChunkResults, is_large, process_ch
 from scoring.records.field_maps.lookup import FieldMaps
 from scoring.records.files import STDIN, OnFault, expand
 from scoring.records.unread_columns import log_unread_columns
-from scoring.storage.remote_copies import copies_folder
+from scoring.storage.remote_copies import process_copies
 from scoring.storage.urls import is_remote
 
 _AHEAD_BYTES = 2**25
@@ -77,7 +77,7 @@ def read_features(
     """
     files = expand(paths, on_fault=on_fault)
     chunks = chunks_of(files, stdin)
-    copies = copies_folder() if any(map(is_remote, files)) else None
+    copies = process_copies().folder if any(map(is_remote, files)) else None
 
     def task() -> ExtractionTask:
         maps = (field_maps() if callable(field_maps) else field_maps) or FieldMaps(paths)

@@ -91,6 +91,12 @@ class FeatureTable:
         texts[:, TEXT_NAMES.index(name)] = column
         return replace(self, texts=texts)
 
+    def with_number(self, name: str, column: Floats) -> FeatureTable:
+        """Return the table with another column of numbers, of shape (n_records,)."""
+        numbers = self.numbers.copy()
+        numbers[:, NUMBER_INDEX[name]] = column
+        return replace(self, numbers=numbers)
+
     def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> FeatureTable:
         """Return the table of some rows, by index or mask."""
         index = np.arange(len(self))[rows]

@@ -18,7 +18,7 @@ from threading import Thread
 
 from scoring.errors import ScoringError
 from scoring.features.chunks import CHUNK_BYTES, Chunk, ExtractionTask, Results, size_of
-from scoring.storage.remote_copies import use_copies
+from scoring.storage.remote_copies import process_copies
 
 PARALLEL_BYTES = 4 * CHUNK_BYTES
 """Minimum size of the input for more than one process."""
@@ -112,7 +112,7 @@ def _pool(n_processes: int, copies: str | None) -> ProcessPoolExecutor:
 
 def _start_worker(remote_copies: str | None) -> None:
     """Prepare a worker process, which reads the remote files that its parent has copied."""
-    use_copies(remote_copies)
+    process_copies().folder = remote_copies
     # A keyboard interrupt reaches all processes; only the parent handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.freeze()  # scanning the parent's objects would copy their memory

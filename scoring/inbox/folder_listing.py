@@ -10,8 +10,8 @@ from scoring.errors import ScoringError
 from scoring.inbox.folder_watch import Identity, State, identity_of, state_of
 from scoring.records.field_maps.field_map import FILE_NAME
 from scoring.records.field_maps.file_globs import FileGlobs
+from scoring.records.file_heads import head_of, may_hold_record
 from scoring.records.file_names import is_markdown
-from scoring.records.files import head_of, may_hold_record
 
 
 class Listing(NamedTuple):

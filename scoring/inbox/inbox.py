@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -110,7 +111,10 @@ class Inbox:
         return self._published.version
 
     def refresh(
-        self, saved: SavedModel, on_progress: Callable[[int, int], None] = lambda done, total: None
+        self,
+        saved: SavedModel,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+        now: datetime | None = None,
     ) -> None:
         """Scan the folder, and score files that are new, changed, or scored by another model.
 
@@ -120,6 +124,8 @@ class Inbox:
             The current model.
         on_progress : callable
             Called with the number of files done and of all files to read.
+        now : datetime, optional
+            Current time, aware UTC, for the outlook of young records; without it they have none.
 
         Raises
         ------
@@ -133,7 +139,7 @@ class Inbox:
             pending = [path for path, state in present.items() if self._is_due(path, state, saved)]
             is_changed = len(self._files) != n_before or state_of(self.ledger) != self._corrections[0]
             for start in range(0, len(pending), _BATCH):
-                for path, result, text, is_read in self._read(pending[start : start + _BATCH], saved):
+                for path, result, text, is_read in self._read(pending[start : start + _BATCH], saved, now):
                     previous = self._files.get(path)
                     is_changed = is_changed or previous is None or previous.result != result
                     self._files[path] = _File(present[path], saved.name, result, text, is_read)
@@ -282,7 +288,9 @@ class Inbox:
         states = {name_of(os.path.relpath(file, self.folder)): state_of(file) for file in files}
         return {path: state for path, state in states.items() if state}, faults
 
-    def _read(self, paths: Sequence[str], saved: SavedModel) -> Iterator[tuple[str, Scored | Row, str, bool]]:
+    def _read(
+        self, paths: Sequence[str], saved: SavedModel, now: datetime | None
+    ) -> Iterator[tuple[str, Scored | Row, str, bool]]:
         """Read and score files; yield path, result, text, and whether the file was readable."""
         documents: list[Document] = []
         texts: list[str] = []
@@ -296,7 +304,7 @@ class Inbox:
                 texts.append(_text_of(data, documents[-1]))
             except RecordError as error:
                 yield path, Row(path=path, title=os.path.basename(path), fault=str(error)), "", is_read
-        for document, text, scored in zip(documents, texts, score_rows(documents, saved), strict=True):
+        for document, text, scored in zip(documents, texts, score_rows(documents, saved, now), strict=True):
             yield document.path, scored, text, True
 
     def _decode(self, data: bytes, path: str) -> Document:

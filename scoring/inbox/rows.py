@@ -18,6 +18,7 @@ from scoring.features.extraction import extracted
 from scoring.features.story import addresses_of, stories
 from scoring.features.table import assemble
 from scoring.inbox.decision_uncertainty import DecisionUncertainty, decision_uncertainty
+from scoring.inbox.outlook import Outlook, outlooks
 from scoring.inbox.sections import RowSection, sections_of
 from scoring.model.cascade import NOT_LEADING
 from scoring.model.leaders import Addresses, Leaders, is_listing_lead, not_leading, outranked
@@ -71,6 +72,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         Labels in the file.
     score, doubt : Score, DecisionUncertainty
         Scores and their uncertainty; None if the file cannot be used.
+    outlook : Outlook or None
+        How a young record is likely to change; None if nothing that is decided does.
     leader : Leader or None
         Lead of the story, if it is known and is another record.
     story : str
@@ -99,6 +102,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     labels: Labels = Labels()
     score: Score | None = None
     doubt: DecisionUncertainty | None = None
+    outlook: Outlook | None = None
     leader: Leader | None = None
     story: str = ""
     story_count: int = 1
@@ -139,7 +143,7 @@ class Scored(NamedTuple):
     addresses: Addresses
 
 
-def score_rows(documents: Sequence[Document], saved: SavedModel) -> list[Scored]:
+def score_rows(documents: Sequence[Document], saved: SavedModel, now: datetime | None = None) -> list[Scored]:
     """Score documents and build their rows; :func:`put_together` adds the stories.
 
     Parameters
@@ -148,17 +152,27 @@ def score_rows(documents: Sequence[Document], saved: SavedModel) -> list[Scored]
         Records; their labels are displayed but not used.
     saved : SavedModel
         The model.
+    now : datetime, optional
+        Current time, aware UTC, for the outlook of young records; without it they have none.
     """
     features = [extracted(document, None, saved.scorer.sections) for document in documents]
     scores = list(saved.scorer.score_features(features))
     table = assemble([item.row for item in features])
     uncertainties = decision_uncertainty(saved, table, scores)
     sections = sections_of(saved, table)
-    return [
+    scored = [
         _scored(document, score, uncertainty, section, Addresses.of(item))
         for document, score, uncertainty, section, item in zip(
             documents, scores, uncertainties, sections, features, strict=True
         )
+    ]
+    if now is None:
+        return scored
+    published_at = [document.record.published_at for document in documents]
+    changes = outlooks(saved, table, scores, uncertainties, published_at, now)
+    return [
+        item._replace(row=msgspec.structs.replace(item.row, outlook=outlook)) if outlook else item
+        for item, outlook in zip(scored, changes, strict=True)
     ]
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from scoring.labels.journal import Journal, JournalWriter, named_maps, new_write_id
-from scoring.labels.journal_lines import BatchDone, JournalEntry, JournalLabels
+from scoring.labels.journal_format import BatchDone, JournalEntry, JournalLabels
 from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.forms.label_positions import LABELS
 from scoring.records.record import Document, Labels

@@ -40,15 +40,8 @@ from scoring.labels.journal_entries import (
     newest_first,
     owner_of,
 )
-from scoring.labels.journal_lines import (
-    BatchDone,
-    FieldMapLine,
-    JournalEntry,
-    Line,
-    append_lines,
-    locked_file,
-    read_lines,
-)
+from scoring.labels.journal_format import BatchDone, FieldMapLine, JournalEntry, Line
+from scoring.labels.journal_lines import append_lines, locked_file, read_lines
 from scoring.labels.label_view import DIGEST_CHARS, LabelView
 from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.forms.label_positions import LABELS

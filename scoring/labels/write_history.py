@@ -12,7 +12,8 @@ from msgspec import UNSET
 
 from scoring.errors import Fault, RecordError
 from scoring.labels.journal import RecordKeys
-from scoring.labels.journal_lines import BatchDone, FieldMapLine, JournalEntry, Line, read_lines
+from scoring.labels.journal_format import BatchDone, FieldMapLine, JournalEntry, Line
+from scoring.labels.journal_lines import read_lines
 from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.forms.label_positions import LABELS
 from scoring.storage.regular_files import open_regular

@@ -22,7 +22,7 @@ import msgspec
 from scoring.errors import Fault, RecordError, shown
 from scoring.labels.copies import Copies, GivenLabels
 from scoring.labels.journal import MAP_CHANGED, Journal, JournalWriter, named_maps, new_write_id
-from scoring.labels.journal_lines import BatchDone, JournalEntry, JournalLabels, LabelsBefore
+from scoring.labels.journal_format import BatchDone, JournalEntry, JournalLabels, LabelsBefore
 from scoring.labels.label_view import DIGEST_CHARS
 from scoring.labels.write_plan import Plan, file_of, outcomes_of, unknown_of, wanted_labels
 from scoring.labels.write_results import WriteCounts, WrittenFile

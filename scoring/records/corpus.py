@@ -18,8 +18,9 @@ from scoring.records.decode import decode_file, decode_json
 from scoring.records.feed_detection import MAX_FEED_BYTES, begins_xml, is_feed, is_json_feed
 from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.field_maps.lookup import FieldMaps
+from scoring.records.file_heads import LINE_EXTENSIONS
 from scoring.records.file_names import is_markdown
-from scoring.records.files import LINE_EXTENSIONS, STDIN, OnFault, expand, unreadable
+from scoring.records.files import STDIN, OnFault, expand, unreadable
 from scoring.records.forms.front_matter import MAX_BYTES, is_fenced
 from scoring.records.record import Document
 from scoring.records.row_stream import RowStream

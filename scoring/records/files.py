@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import codecs
 import glob
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from scoring.errors import Fault, RecordError, shown
-from scoring.records.field_maps.field_map import FILE_NAME
 from scoring.records.field_maps.file_globs import FileGlobs
+from scoring.records.file_heads import LINE_EXTENSIONS, REPORTED_ONE_BY_ONE, count_other, reason_of
 from scoring.records.file_names import is_markdown
-from scoring.records.forms.front_matter import has_carriage_returns, has_front_matter
-from scoring.records.left_out import (
-    CARRIAGE_RETURNS,
-    EMPTY,
-    ENCODING,
-    JSON_LINES,
-    LINK_OUT,
-    NO_FRONT_MATTER,
-    NOT_IN_FIELD_MAP,
-    NOT_MARKDOWN,
-    Walk,
-    walking,
-)
+from scoring.records.left_out import LINK_OUT, Walk, walking
 from scoring.records.tables import is_table
-from scoring.storage.regular_files import IrregularFileError, kind_of, open_regular
+from scoring.storage.regular_files import IrregularFileError, kind_of
 from scoring.storage.urls import is_remote, local_path
 
 if TYPE_CHECKING:
@@ -38,18 +25,6 @@ OnFault = Callable[[RecordError], None]
 STDIN = "-"
 """Path that means standard input."""
 
-HEAD_BYTES = 128
-"""Bytes read from the start of a file to see whether it may hold a record."""
-
-LINE_EXTENSIONS = (".jsonl", ".ndjson")
-"""Extensions of files with one record per line."""
-
-# Extensions of other texts that may have front matter: such a file is named, others are only counted.
-_OTHER_MARKDOWN = frozenset((".mkd", ".mkdn", ".mdown", ".mdwn", ".markdn", ".mdc", ".rmd"))
-_OTHER_TEXTS = frozenset((".txt", ".text", ".html", ".htm", ".adoc", ".asciidoc", ".rst", ".org", ".textile"))
-_TEMPLATES = frozenset((".njk", ".liquid"))
-_RELATED_EXTENSIONS = _OTHER_MARKDOWN | _OTHER_TEXTS | _TEMPLATES | frozenset(LINE_EXTENSIONS)
-_REPORTED_ONE_BY_ONE = (None, EMPTY, ENCODING, CARRIAGE_RETURNS)
 _GLOB_CHARACTERS = frozenset("*?[")
 
 
@@ -132,7 +107,7 @@ def files_within(folder: str, on_fault: OnFault | None = None) -> Iterator[str]:
         If the folder cannot be read, or a subfolder cannot be read and there is no `on_fault`.
     """
     entries = _entries(folder, Walk(), on_fault)
-    return (file for file, _, reason in entries if reason in _REPORTED_ONE_BY_ONE)
+    return (file for file, _, reason in entries if reason in REPORTED_ONE_BY_ONE)
 
 
 def _expand_one(path: str, on_fault: OnFault | None, selection: Selection | None) -> list[tuple[str, bool]]:
@@ -198,12 +173,12 @@ def _entries(
     if is_remote(folder):
         from scoring.records.remote_files import walk_url
 
-        walked = walk_url(folder, lambda file, name: _count_other(file, name, walk), walk)
+        walked = walk_url(folder, lambda file, name: count_other(file, name, walk), walk)
     else:
         walked = _walk(folder, walk, on_fault, only)
     for file, is_link, is_regular in walked:
         is_front_matter = is_regular and not file.endswith(LINE_EXTENSIONS) and not is_table(file)
-        reason = _reason_left_out(file) if is_front_matter else None
+        reason = reason_of(file) if is_front_matter else None
         if reason:
             walk.leave_out(file, reason)
         yield file, is_link, reason
@@ -245,7 +220,7 @@ def _walk(
         for name in sorted(names):
             file = os.path.join(base, name)
             if name.startswith(".") or not globs.holds_record(base, name):
-                _count_other(file, name, walk)
+                count_other(file, name, walk)
                 continue
             is_link = name in links
             if not is_link:
@@ -258,29 +233,6 @@ def _walk(
 
 def _leads_within(link: str, root: str) -> bool:
     return os.path.commonpath([root, os.path.realpath(link)]) == root
-
-
-def may_have_front_matter(name: str) -> bool:
-    """Whether a file that is not read may have front matter all the same, so that it is opened to see."""
-    extension = os.path.splitext(name)[1].lower()
-    return extension in _RELATED_EXTENSIONS and extension not in LINE_EXTENSIONS
-
-
-def _count_other(file: str, name: str, walk: Walk) -> None:
-    """Count a file that is not to be read; one that may hold records is named."""
-    extension = os.path.splitext(name)[1].lower()
-    if name == FILE_NAME:
-        return
-    if not name.startswith(".") and is_markdown(name):
-        walk.leave_out(file, NOT_IN_FIELD_MAP)
-    elif name.startswith(".") or extension not in _RELATED_EXTENSIONS:
-        walk.n_other += 1
-    elif extension in LINE_EXTENSIONS:
-        walk.leave_out(file, JSON_LINES)
-    elif kind_of(file) is None and has_front_matter(head_of(file)):
-        walk.leave_out(file, NOT_MARKDOWN)
-    else:
-        walk.n_other += 1
 
 
 def _links_and_others(folder: str) -> tuple[set[str], set[str]]:
@@ -311,57 +263,6 @@ def identify(file: str, folders: dict[str, str], *, is_link: bool) -> str:
     if folder not in folders:
         folders[folder] = os.path.realpath(folder)
     return os.path.join(folders[folder], name)
-
-
-def _reason_left_out(file: str) -> str | None:
-    """Why a Markdown file is left out; None if it is read, or cannot be, so that this is reported."""
-    try:
-        descriptor, _ = open_regular(file)
-        try:
-            return reason_left_out(os.read(descriptor, HEAD_BYTES))
-        finally:
-            os.close(descriptor)
-    except OSError:
-        return None
-
-
-def head_of(file: str) -> bytes:
-    """First bytes of a regular file; empty if it cannot be read."""
-    try:
-        descriptor, _ = open_regular(file)
-        try:
-            return os.read(descriptor, HEAD_BYTES)
-        finally:
-            os.close(descriptor)
-    except OSError:
-        return b""
-
-
-def reason_left_out(head: bytes) -> str | None:
-    """Why a walk leaves a Markdown file out, by its first :data:`HEAD_BYTES`; None if it holds a record.
-
-    A file with blank lines before its ``---`` counts as a record, so that reading it reports the fault.
-    """
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return ENCODING
-    head = head.removeprefix(codecs.BOM_UTF8)
-    if has_front_matter(head):
-        return None
-    text = head.lstrip()
-    if not text:
-        return EMPTY if len(head) < HEAD_BYTES - len(codecs.BOM_UTF8) else None
-    if has_carriage_returns(text):
-        return CARRIAGE_RETURNS
-    return None if text.startswith(b"-") and has_front_matter(text) else NO_FRONT_MATTER
-
-
-def may_hold_record(head: bytes) -> bool:
-    """Whether a file that arrives in a watched folder or lies in a store is reported if it cannot be read.
-
-    Unlike those of a walked folder, such files are not counted by reason: one that is empty, in UTF-16 or has
-    carriage returns as line ends is read, which reports the fault.
-    """
-    return reason_left_out(head) in _REPORTED_ONE_BY_ONE
 
 
 def unreadable(file: str, error: OSError) -> RecordError:

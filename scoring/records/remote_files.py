@@ -9,12 +9,12 @@ from typing import NamedTuple
 from scoring.errors import Fault, RecordError
 from scoring.records.field_maps.field_map import FILE_NAME
 from scoring.records.field_maps.file_globs import FileGlobs
+from scoring.records.file_heads import HEAD_BYTES, may_have_front_matter
 from scoring.records.file_names import is_markdown
-from scoring.records.files import HEAD_BYTES, may_have_front_matter
 from scoring.records.forms.front_matter import MAX_BYTES
 from scoring.records.left_out import Walk
 from scoring.storage.remote import RemoteFile, list_files
-from scoring.storage.remote_copies import copy_files, copy_heads, forget_missing, refresh
+from scoring.storage.remote_copies import process_copies
 from scoring.storage.urls import is_web
 
 
@@ -61,7 +61,7 @@ def named_files(url: str) -> list[RemoteFile] | None:
         expected = "at least one file" if is_glob else "a file, a folder, a glob or -"
         raise RecordError(Fault(url, 0, "", got, expected))
     for folder in {posixpath.dirname(file.url) for file in files if not is_web(url)}:
-        refresh(f"{folder}/{FILE_NAME}", is_optional=True)
+        process_copies().refresh(f"{folder}/{FILE_NAME}", is_optional=True)
     return files
 
 
@@ -87,7 +87,7 @@ def walk_url(
     entries = find_entries(url, walk)
     _copy_records(entry.file for entry in entries if entry.holds_record and not entry.is_folder)
     others = (entry.file for entry in entries if not entry.holds_record)
-    copy_heads((file for file in others if may_have_front_matter(file.url)), HEAD_BYTES)
+    process_copies().copy_heads((file for file in others if may_have_front_matter(file.url)), HEAD_BYTES)
     for file, holds_record, is_folder in entries:
         if holds_record:
             yield file.url, False, not is_folder
@@ -99,7 +99,7 @@ def find_entries(url: str, walk: Walk) -> list[Entry]:
     """Entries of a folder in the order of a local walk; field maps are copied, other files are not."""
     top = url.rstrip("/")
     _, files = list_files(url)
-    forget_missing(top, {file.url for file in files})
+    process_copies().forget_missing(top, {file.url for file in files})
     tree = _tree_of(top, files)
     globs = FileGlobs()
     entries: list[Entry] = []
@@ -107,7 +107,7 @@ def find_entries(url: str, walk: Walk) -> list[Entry]:
     def enter(base: str) -> None:
         names, folders = tree[base]
         if FILE_NAME in names:
-            copy_files([names[FILE_NAME]])
+            process_copies().copy_files([names[FILE_NAME]])
         globs.enter(base, names)
         walk.n_other += sum(name.startswith(".") for name in folders)
         as_records = {name for name in folders if is_markdown(name)}
@@ -140,5 +140,6 @@ def _tree_of(top: str, files: Sequence[RemoteFile]) -> dict[str, _Folder]:
 def _copy_records(files: Iterable[RemoteFile]) -> None:
     """Copy files; Markdown above the size limit is reported by its size, and not read."""
     listed = list(files)
-    copy_files((file for file in listed if is_markdown(file.url)), max_bytes=MAX_BYTES)
-    copy_files(file for file in listed if not is_markdown(file.url))
+    copies = process_copies()
+    copies.copy_files((file for file in listed if is_markdown(file.url)), max_bytes=MAX_BYTES)
+    copies.copy_files(file for file in listed if not is_markdown(file.url))

@@ -15,6 +15,9 @@ from scoring.records.json_text import is_json_text, nested_keys
 from scoring.records.reading_warnings import used_keys
 from scoring.records.record import Document
 
+_NOTHING = ("null", "NaN")
+"""What ``json.dumps`` makes of a missing value, where a column of nested values is written as JSON text."""
+
 _TRUTHS = {"true": True, "false": False}
 _WHOLE_NUMBER = re.compile(r"([+-]?(?:0|[1-9][0-9]{0,14}))(?:\.0+)?")
 
@@ -98,6 +101,8 @@ def _checked(
 
 
 def _parse_nested(value: object, name: str, path: str, line: int) -> object:
+    if isinstance(value, str) and value in _NOTHING:
+        return None
     if not is_json_text(value):
         return value
     try:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from scoring.records.corpus import holds_many
 from scoring.records.field_maps.file_globs import FileGlobs
+from scoring.records.file_heads import head_of, reason_left_out
 from scoring.records.file_names import is_markdown
-from scoring.records.files import OnFault, expand, head_of, reason_left_out
+from scoring.records.files import OnFault, expand
 from scoring.records.git_changes import changes_since
 from scoring.records.left_out import EMPTY, NO_FRONT_MATTER, NOT_IN_FIELD_MAP, OTHER_REPOSITORY, walking
 from scoring.storage.regular_files import kind_of

@@ -70,9 +70,9 @@ class TurnHandler(logging.StreamHandler[TextIO]):
         super().flush()
 
 
-def set_up_logging(level: str) -> None:
-    """Log to stderr from ``level`` up, one line of JSON per record; uvicorn's own messages too."""
-    handler = TurnHandler(sys.stderr)
+def set_up_logging(level: str, stream: TextIO | None = None) -> None:
+    """Log to a stream (stderr) from ``level`` up, one line of JSON per record; uvicorn's own messages too."""
+    handler = TurnHandler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter())
     # Skip lookups whose results no line contains.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 from scoring.service import docs, status
 from scoring.service.auth import Tokens
 from scoring.service.batching import BatchScorer
-from scoring.service.desk import routes
+from scoring.service.desk import learning_routes, routes
 from scoring.service.drift_monitor import SECONDS, DriftWindow
 from scoring.service.metrics import Metrics
 from scoring.service.middleware import ON_REFUSED, RequestMiddleware
@@ -108,6 +108,7 @@ def create_app(options: ServiceOptions) -> Service:
     app.include_router(status.router)
     app.include_router(docs.router)
     app.include_router(routes.router)
+    app.include_router(learning_routes.router)
     if options.origins:
         app.add_middleware(CORSMiddleware, allow_origins=options.origins, allow_methods=["GET", "POST"])
     app.request_middleware = request_middleware = RequestMiddleware(

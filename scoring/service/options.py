@@ -117,6 +117,8 @@ class ServiceOptions:
         Model address, followed if it is an alias: see :func:`scoring.deployment.resolve_model.resolve`.
     inbox : Path or None
         Folder of records that the desk shows.
+    archive : tuple of str
+        Labelled records that a training from the desk uses: paths as ``scoring train`` takes them.
     token_file : Path or None
         File with one token per line; without it no token is needed.
     is_token_file_shared : bool
@@ -137,6 +139,7 @@ class ServiceOptions:
     settings: Settings
     model: str | None = None
     inbox: Path | None = None
+    archive: tuple[str, ...] = ()
     token_file: Path | None = None
     is_token_file_shared: bool = False
     hosts: tuple[str, ...] = ()

@@ -11,10 +11,10 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from types import FrameType
-from typing import Any, NoReturn, cast
+from typing import Any, NamedTuple, NoReturn, TextIO, cast
 
 import uvicorn
 
@@ -35,6 +35,13 @@ _SWITCH_SECONDS = 0.0005
 _TICKS_PER_HEARTBEAT = 10  # uvicorn has ten ticks a second
 
 
+class Watcher(NamedTuple):
+    """Who watches a service: what takes its log, and the number of its requests every second."""
+
+    log: TextIO
+    on_second: Callable[[int], None]
+
+
 class Server(uvicorn.Server):
     """uvicorn's server: a first signal drains it, a second one ends it at once.
 
@@ -47,9 +54,17 @@ class Server(uvicorn.Server):
     lifeline : socket.socket or None
         Connection to the supervisor: this process sends a heartbeat byte every second, and stops if the
         connection closes. With a supervisor, the supervisor handles a second signal.
+    watcher : Watcher or None
+        Who watches it.
     """
 
-    def __init__(self, app: Service, options: ServiceOptions, lifeline: socket.socket | None = None) -> None:
+    def __init__(
+        self,
+        app: Service,
+        options: ServiceOptions,
+        lifeline: socket.socket | None = None,
+        watcher: Watcher | None = None,
+    ) -> None:
         config = uvicorn.Config(
             app,
             http=functools.partial(Protocol, options.limits),  # type: ignore[arg-type]
@@ -67,6 +82,7 @@ class Server(uvicorn.Server):
         self.stop_signal: int | None = None
         self._app = app
         self._lifeline = lifeline
+        self._watcher = watcher
         self._last_resort = _LastResort(options.limits.stop_seconds)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -79,10 +95,12 @@ class Server(uvicorn.Server):
             end_at_once(sig)
 
     async def on_tick(self, counter: int) -> bool:
-        """Send a heartbeat to the supervisor."""
+        """Send a heartbeat to the supervisor, or the number of requests to a watcher."""
         if self._lifeline is not None and counter % _TICKS_PER_HEARTBEAT == 0:
             with suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
                 self._lifeline.send(b".")
+        if self._watcher is not None and counter % _TICKS_PER_HEARTBEAT == 0:
+            self._watcher.on_second(self.server_state.total_requests)
         return await super().on_tick(counter)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -143,6 +161,7 @@ def serve(
     listener: socket.socket,
     log_level: str,
     lifeline: socket.socket | None = None,
+    watcher: Watcher | None = None,
 ) -> int:
     """Serve in this process until a signal.
 
@@ -154,7 +173,7 @@ def serve(
         Listening socket; closed at the end.
     log_level : str
         Minimum level of log records.
-    lifeline : socket.socket or None
+    lifeline, watcher
         See :class:`Server`.
 
     Returns
@@ -167,8 +186,8 @@ def serve(
     ScoringError
         If it cannot start, or ends without a signal.
     """
-    app = application(options, log_level)
-    server = Server(app, options, lifeline)
+    app = application(options, log_level, watcher.log if watcher else None)
+    server = Server(app, options, lifeline, watcher)
     try:
         server.run(sockets=[listener])
     except SystemExit:
@@ -178,9 +197,9 @@ def serve(
     return server.stop_signal
 
 
-def application(options: ServiceOptions, log_level: str) -> Service:
-    """Build the application in its serving process, and set up logging."""
-    set_up_logging(log_level)
+def application(options: ServiceOptions, log_level: str, log: TextIO | None = None) -> Service:
+    """Build the application in its serving process, and set up logging to a stream (stderr)."""
+    set_up_logging(log_level, log)
     sys.setswitchinterval(_SWITCH_SECONDS)
     app = create_app(options)
     inner = app.router.lifespan_context

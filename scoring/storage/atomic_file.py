@@ -33,7 +33,7 @@ def replace_file(target: str, old: bytes, new: bytes, path: str) -> bool:
 
     Mode, group and extended attributes are kept, and the owner if permitted. Other hard links keep the old
     content, so that a copy made by linking is not changed. A file in a store is replaced as
-    :func:`scoring.storage.remote.replace_if_same` does.
+    :func:`scoring.storage.remote_writes.replace_if_same` does.
 
     Parameters
     ----------
@@ -75,10 +75,10 @@ def replace_file(target: str, old: bytes, new: bytes, path: str) -> bool:
 
 
 def _replace_remote(url: str, old: bytes, new: bytes, path: str) -> bool:
-    from scoring.storage.remote_copies import replace_remote
+    from scoring.storage.remote_copies import process_copies
 
     try:
-        return replace_remote(url, old, new)
+        return process_copies().replace(url, old, new)
     except OSError as error:
         got = error.strerror or "a store error"
     except ScoringError as error:

@@ -41,6 +41,7 @@ CONTENTS = {
     "watch": "state of scoring watch",
     "cache": "features and places that were found before",
     "retrain*": "work of scoring retrain",
+    "learning.*": "latest training from the desk",
     "registry.lock": "lock of the registry",
 }
 """Descriptions of the entries of a home, by name pattern."""

@@ -80,10 +80,10 @@ def local_file(file: str | Path) -> str | Path:
         return file
     if (url := url_of(file)) is None:
         return name_of(file)
-    from scoring.storage.remote_copies import copy_of
+    from scoring.storage.remote_copies import process_copies
 
     try:
-        return copy_of(url)
+        return process_copies().copy_of(url)
     except IsADirectoryError:
         raise IrregularFileError("a folder", url) from None
 
@@ -99,9 +99,9 @@ def read_regular(file: str | Path, max_bytes: int = -1) -> bytes:
         If the store of a remote file cannot be read.
     """
     if (url := url_of(file)) is not None:
-        from scoring.storage.remote_copies import refresh
+        from scoring.storage.remote_copies import process_copies
 
-        refresh(url)
+        process_copies().refresh(url)
     return read_listed(file, max_bytes)
 
 

@@ -1,4 +1,4 @@
-"""Files of stores and web servers, through fsspec; the only module that imports it."""
+"""Files of stores and web servers, through fsspec: list and read them; the only module that imports it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from scoring.errors import ScoringError
 from scoring.extras import EXTRAS, MissingExtraError, install_command
 from scoring.storage.urls import checked, is_web
 
-_BUCKET_SCHEMES = ("s3://", "s3a://", "gs://", "gcs://")
+_PACKAGES = {"abfss": "adlfs", "http": "aiohttp", "https": "aiohttp"}
+"""Packages of stores that the message of fsspec does not name."""
+
 _GLOB_CHARACTERS = frozenset("*?[")
 # Keys of a file's info that identify its version; the first one present is used.
 _STAMPS = ("ETag", "etag", "md5Hash", "content_md5", "mtime", "LastModified", "last_modified", "created")
@@ -43,21 +44,32 @@ def opened(url: str) -> tuple[Any, str]:
     ScoringError
         If no installed package supports it (a MissingExtraError), or the URL is invalid.
     """
+    checked(url)
     try:
         import fsspec
     except ImportError:
         needs = EXTRAS["remote"].needs
-        raise MissingExtraError(f"{checked(url)}: {needs}: {install_command('remote')}") from None
+        raise MissingExtraError(f"{url}: {needs}: {install_command('remote')}") from None
     try:
-        fs, path = fsspec.core.url_to_fs(checked(url))
+        fs, path = fsspec.core.url_to_fs(url)
     except ImportError as error:
-        named = re.search(r"[Ii]nstall (\w+)", str(error))
-        package = "aiohttp" if is_web(url) else named[1] if named else ""
-        command = f"{install_command('remote')} {package}".rstrip()
-        raise MissingExtraError(f"{url}: its file system is not installed ({error}): {command}") from None
+        raise _missing_package(url, str(error)) from None
     except ValueError as error:
+        if url.startswith("abfss://"):  # which only its package makes known
+            raise _missing_package(url, str(error)) from None
         raise ScoringError(f"{url}: no file system for it: {error}") from None
+    except Exception as error:  # some connect to their server at once
+        raise _cannot_be_used(url, error) from error
     return fs, path
+
+
+def _missing_package(url: str, message: str) -> MissingExtraError:
+    """The error with the command that installs the package of a store."""
+    scheme = url.partition(":")[0]
+    named = re.search(r'(?:[Ii]nstall|requires) "?(\w+)', message)
+    package = _PACKAGES.get(scheme) or (named[1] if named else "")
+    command = f"{install_command('remote')} {package}".rstrip()
+    return MissingExtraError(f"{url}: its file system is not installed ({message}): {command}")
 
 
 @contextmanager
@@ -68,8 +80,15 @@ def one_line_errors(url: str) -> Iterator[None]:
     except ScoringError:
         raise
     except Exception as error:
-        message = " ".join(str(error).split()) or type(error).__name__
-        raise ScoringError(f"{url}: cannot be used: {message}") from error
+        raise _cannot_be_used(url, error) from error
+
+
+def _cannot_be_used(url: str, error: Exception) -> ScoringError:
+    if isinstance(error, FileNotFoundError):
+        message = "no such bucket, folder or file"
+    else:  # some add the page of their server, in lines below
+        message = next(iter(str(error).strip().splitlines()), "").strip() or type(error).__name__
+    return ScoringError(f"{url}: cannot be used: {message}")
 
 
 def list_files(url: str) -> Listing:
@@ -182,133 +201,3 @@ def is_remote_file(url: str) -> bool:
         If the store cannot be reached.
     """
     return list_files(url).kind == "file"
-
-
-def create_remote(url: str, data: bytes) -> bool:
-    """Write a new file; False if there is one already, which stays.
-
-    Raises
-    ------
-    ScoringError
-        If it cannot be written.
-    """
-    fs, path = opened(url)
-    fs.invalidate_cache()
-    with one_line_errors(url):
-        if fs.exists(path):
-            return False
-    write_remote(url, data)
-    return True
-
-
-def require_writable(url: str) -> tuple[Any, str]:
-    """Check that the store of a URL can be written to; return its file system, and the path in it.
-
-    Raises
-    ------
-    ScoringError
-        If it is a web server, or its package is not installed.
-    """
-    if is_web(url):
-        raise ScoringError(f"{url}: a web server is read-only: name a local path or an object store")
-    return opened(url)
-
-
-def require_bucket(url: str) -> None:
-    """Check that the bucket of a URL exists, so that no work is lost for a mistyped name.
-
-    Raises
-    ------
-    ScoringError
-        If an object store has no such bucket.
-    """
-    fs, path = opened(url)
-    if not url.startswith(_BUCKET_SCHEMES):
-        return
-    bucket = path.partition("/")[0]
-    try:
-        fs.info(bucket)
-    except FileNotFoundError:
-        raise ScoringError(f"{url}: there is no bucket {bucket!r}") from None
-    except Exception:  # who may write a file may still not be allowed to look at the bucket
-        return
-
-
-def write_remote(url: str, data: bytes) -> None:
-    """Write a file, or replace one: readers see the old content or the new.
-
-    Raises
-    ------
-    ScoringError
-        If it cannot be written.
-    """
-    fs, path = require_writable(url)
-    with one_line_errors(url):
-        fs.pipe_file(path, data)
-
-
-def remove_remote(url: str) -> None:
-    """Remove a file.
-
-    Raises
-    ------
-    ScoringError
-        If it cannot be removed.
-    """
-    fs, path = require_writable(url)
-    with one_line_errors(url):
-        fs.rm_file(path)
-
-
-def put_remote(file: Path, url: str) -> None:
-    """Put a local file into a store, in parts if it is large; readers see the old content or the new.
-
-    Raises
-    ------
-    ScoringError
-        If it cannot be written.
-    """
-    fs, path = require_writable(url)
-    with one_line_errors(url):
-        fs.put_file(str(file), path)
-
-
-def replace_if_same(url: str, old: bytes, new: bytes) -> bool:
-    """Replace a file if its content is `old`; otherwise nothing is written, and the result is False.
-
-    S3 checks the version in the write itself. On other stores, a change that another program makes between
-    the check and the write is lost.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ScoringError
-        If it cannot be read or written.
-    """
-    fs, path = require_writable(url)
-    fs.invalidate_cache()
-    try:
-        info = fs.info(path)
-        if fs.cat_file(path) != old:
-            return False
-        has_condition = url.startswith(("s3://", "s3a://")) and bool(info.get("ETag"))
-        fs.pipe_file(path, new, **({"IfMatch": info["ETag"]} if has_condition else {}))
-    except FileNotFoundError:
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), url) from None
-    except Exception as error:
-        if _is_failed_condition(error):
-            return False
-        with one_line_errors(url):
-            raise
-    return True
-
-
-def _is_failed_condition(error: Exception) -> bool:
-    """Whether S3 refused a write since the file has another version."""
-    response = getattr(error.__cause__, "response", None) or {}
-    return response.get("Error", {}).get("Code") in (
-        "PreconditionFailed",
-        "ConditionalRequestConflict",
-        "412",
-    )

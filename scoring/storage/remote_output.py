@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from scoring.storage.remote import put_remote, require_bucket, require_writable
+from scoring.storage.remote_writes import put_remote, require_bucket, require_writable
 from scoring.storage.urls import name_of, url_of
 
 
@@ -62,6 +62,7 @@ def _written(path: Path, name: str, put: Callable[[Path, str], object]) -> Itera
     import tempfile
 
     require_writable(url)
+    require_bucket(url)
     with tempfile.TemporaryDirectory(prefix="scoring-") as temporary:
         local = Path(temporary) / name
         yield local

@@ -15,6 +15,7 @@ from scoring.errors import TrackingError, shown
 from scoring.evaluation.results import Evaluation
 from scoring.extras import require
 from scoring.tracking.queries import RunRecord
+from scoring.tracking.staged_run import REPORT
 from scoring.tracking.store import Store, load_mlflow, opened
 
 _CONFIG, _IMPORTANCES = "config.json", "importances.csv"
@@ -118,6 +119,30 @@ def read_columns(store: Store, run: RunRecord) -> dict[str, tuple[str, ...]]:
     return {booster: tuple(names) for booster, names in columns.items()}
 
 
+def read_report(store: Store, run: RunRecord) -> bytes:
+    """Read the report of a run.
+
+    Parameters
+    ----------
+    store : Store
+        The store.
+    run : RunRecord
+        The run: see :func:`read_run`.
+
+    Returns
+    -------
+    bytes
+        HTML.
+
+    Raises
+    ------
+    TrackingError
+        If the run has no report, or the store cannot be read.
+    """
+    with _files(store, run, REPORT) as (path,):
+        return path.read_bytes()
+
+
 def add_page(store: Store, run_id: str, path: str, page: str) -> str:
     """Add a page to the artifacts of a run, or replace an earlier one at that path.
 
@@ -145,6 +170,34 @@ def add_page(store: Store, run_id: str, path: str, page: str) -> str:
     with opened(store, f"add {path} to run {run_id}", writes=True) as client:
         client.log_text(run_id, page, path)
     return f"runs:/{run_id}/{path}"
+
+
+def read_page(store: Store, run: RunRecord, path: str) -> str | None:
+    """Read a page of :func:`add_page`.
+
+    Parameters
+    ----------
+    store : Store
+        The store.
+    run : RunRecord
+        The run: see :func:`read_run`.
+    path : str
+        Path among the artifacts.
+
+    Returns
+    -------
+    str or None
+        None if the run has no such page.
+
+    Raises
+    ------
+    TrackingError
+        If the store cannot be read.
+    """
+    if path not in run.files:
+        return None
+    with _files(store, run, path) as (file,):
+        return file.read_text(encoding="utf-8")
 
 
 @contextmanager

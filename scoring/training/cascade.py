@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scoring.features.encoding import Encoder
 from scoring.features.table import TEXT_NAMES, FeatureTable, Floats
@@ -56,6 +57,10 @@ class CascadeLabels:
     heat: Floats
     published: Floats
 
+    def take(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> CascadeLabels:
+        """Labels by index, or of a mask of shape (n_records,)."""
+        return CascadeLabels(self.quality[rows], self.heat[rows], self.published[rows])
+
 
 def fit_cascade(
     table: FeatureTable,
@@ -102,23 +107,55 @@ def fit_cascade(
     plan = plan_stories(table, labels.quality, labels.heat, decisions, config.sections)
     is_known = ~np.isnan(labels.heat)
     is_lead = is_known & (labels.heat > NOT_LEADING)
-    extra_params: dict[str, Any] = {}
-    if encoder is not None and has_wide_lead(targets):
-        X, lead_config = encoder.transform(table), WIDE
-    else:
-        X, lead_config = lead_matrix(table, labels.quality), config.lead
-        monotone = [1 if name == "quality_margin" else 0 for name in LEAD_NAMES]
-        extra_params = {"monotone_constraints": monotone}
-    lead = _fit(
-        X[is_known],
+    lead = _fit_lead(
+        table.take(is_known),
+        labels.quality[is_known],
         is_lead[is_known].astype(float),
+        encoder if has_wide_lead(targets) else None,
         names["lead"],
-        lead_config,
-        extra_params,
+        config.lead,
         **options,
     )
+    options["trainer"] = trainer
+    heat = _fit_heat(table, labels, is_lead & plan.has_shared_bonus, config.heat, **options)
+    is_known = is_known & ~np.isnan(labels.published) & plan.has_shared_publication
+    published = _fit_published(
+        table.take(is_known),
+        labels.take(is_known),
+        targets,
+        encoder if has_wide_published(targets) else None,
+        names["published"],
+        config.published,
+        **options,
+    )
+    return Cascade(lead, heat, published, dict(sorted(plan.policies.items())), encoder, targets)
 
-    is_lead &= plan.has_shared_bonus
+
+def _fit_lead(
+    table: FeatureTable,
+    quality: Floats,
+    is_lead: Floats,
+    encoder: Encoder | None,
+    names: tuple[str, ...],
+    config: BoosterConfig,
+    **options: Any,
+) -> Booster:
+    """Fit who leads; with an encoder on all features, else on the quality and the coverage."""
+    if encoder is not None:
+        return _fit(encoder.transform(table), is_lead, names, WIDE, {}, **options)
+    monotone = [1 if name == "quality_margin" else 0 for name in LEAD_NAMES]
+    X = lead_matrix(table, quality)
+    return _fit(X, is_lead, names, config, {"monotone_constraints": monotone}, **options)
+
+
+def _fit_heat(
+    table: FeatureTable,
+    labels: CascadeLabels,
+    is_lead: NDArray[np.bool_],
+    config: BoosterConfig,
+    **options: Any,
+) -> Booster:
+    """Fit the bonus of a lead for each related record."""
     leads = table.take(is_lead)
     coverage_count = np.maximum(leads.number("coverage_count"), 1.0)
     heat_per_coverage = (labels.heat - labels.quality)[is_lead] / coverage_count
@@ -126,33 +163,26 @@ def fit_cascade(
     # Age is missing unless scoring is given a time, so each record is seen with its age and without.
     X_without_age = X.copy()
     X_without_age[:, HEAT_NAMES.index("age_hours")] = np.nan
-    options["trainer"] = trainer
-    heat = _fit(
-        np.vstack([X, X_without_age]),
-        np.concatenate([heat_per_coverage, heat_per_coverage]),
-        HEAT_NAMES,
-        config.heat,
-        {},
-        **options,
-    )
+    y = np.concatenate([heat_per_coverage, heat_per_coverage])
+    return _fit(np.vstack([X, X_without_age]), y, HEAT_NAMES, config, {}, **options)
 
-    is_known = is_known & ~np.isnan(labels.published) & plan.has_shared_publication
-    extra_params = {}
-    if encoder is not None and has_wide_published(targets):
-        X, published_config = wide_published_matrix(encoder, targets, table, labels.quality), WIDE
-    else:
-        X, published_config = published_matrix(table, labels.quality, labels.heat), config.published
-        monotone = [1 if name == "heat" else 0 for name in PUBLISHED_NAMES]
-        extra_params = {"monotone_constraints": monotone}
-    published = _fit(
-        X[is_known],
-        labels.published[is_known],
-        names["published"],
-        published_config,
-        extra_params,
-        **options,
-    )
-    return Cascade(lead, heat, published, dict(sorted(plan.policies.items())), encoder, targets)
+
+def _fit_published(
+    table: FeatureTable,
+    labels: CascadeLabels,
+    targets: Targets,
+    encoder: Encoder | None,
+    names: tuple[str, ...],
+    config: BoosterConfig,
+    **options: Any,
+) -> Booster:
+    """Fit what is published; with an encoder on all features, else on the quality and the heat."""
+    if encoder is not None:
+        X = wide_published_matrix(encoder, targets, table, labels.quality)
+        return _fit(X, labels.published, names, WIDE, {}, **options)
+    monotone = [1 if name == "heat" else 0 for name in PUBLISHED_NAMES]
+    X = published_matrix(table, labels.quality, labels.heat)
+    return _fit(X, labels.published, names, config, {"monotone_constraints": monotone}, **options)
 
 
 def _fit(

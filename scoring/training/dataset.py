@@ -21,6 +21,7 @@ from scoring.labels.own_scores import OwnScores
 from scoring.model.targets import TARGETS, Target, Targets
 from scoring.records.corpus import data_sha256
 from scoring.records.field_maps.field_map import FieldMap
+from scoring.records.ledger import digests_of
 from scoring.records.record import Document, Record
 from scoring.stories.derivation import DerivedCoverage
 from scoring.stories.derived_coverage import CoverageDeriver
@@ -113,6 +114,14 @@ class LabelledDataset:
         """Number of records that have each of the targets."""
         labels = [document.labels for document in self.documents]
         return {name: sum(getattr(label, name) is not None for label in labels) for name in self.targets}
+
+    @property
+    def n_corrections(self) -> int:
+        """Corrections of the ledger that apply to these records."""
+        if self.corrections is None:
+            return 0
+        holding = self.corrections.holding
+        return sum(len(digests_of(document.record).pick(holding)) for document in self.documents)
 
     @property
     def tags(self) -> dict[str, str]:

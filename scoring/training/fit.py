@@ -76,23 +76,12 @@ def fit_models(
         If there are too few records, none leads, or none has both heat and published.
     """
     targets = training.targets
-
-    def latent_quality(leads: TrainingSet) -> QualityModel:
-        return fit_quality(leads, config, num_threads=num_threads).model
-
-    training, is_measured = with_stand_ins(training, latent_quality, min_records=MIN_RECORDS)
-    if targets == ("published",):  # there is no policy of points to tell sections apart by
-        sections = msgspec.structs.replace(config.model.sections, design="shared")
-        model = msgspec.structs.replace(config.model, sections=sections)
-        config = msgspec.structs.replace(config, model=model)
-    n_records = counted(training)
-    training = with_changes(training, config.model)
-    if missing := _missing_labels(training.labels):
-        raise ModelError(f"training records: got none with {missing}, expected some")
+    training, config, is_measured = _prepared(training, config, num_threads)
     is_validation = validation_mask(training.moments, training.sections, config.split)
     table, labels = training.table, training.labels
     # A distributed trainer fits one booster at a time; this process fits two in parallel.
-    with fit_pool(num_threads, n_records, N_WORKERS if trainer is train_booster else 1) as pool:
+    n_workers = N_WORKERS if trainer is train_booster else 1
+    with fit_pool(num_threads, len(table), n_workers) as pool:
         options: dict[str, Any] = {"num_threads": pool.num_threads, "seed": config.seed}
         stories = training.by_regime("heat", "published")
         cascade_draft = pool.executor.submit(
@@ -134,18 +123,38 @@ def fit_models(
         on_step("baselines")
         story_policies = _present(cascade.policies, training)
         cascade = replace(cascade, policies=story_policies, encoder=encoder if is_wide(targets) else None)
-        forecast = replace(forecast, cascade=cascade)
-        rules = learned_rules(training, quality_model, cascade)
         return FittedComponents(
             quality_model,
             cascade,
-            forecast,
+            replace(forecast, cascade=cascade),
             thresholds,
             baselines.result() if baselines else Baselines(Medians({}, {}, {}), {}),
-            rules,
+            learned_rules(training, quality_model, cascade),
             training.changes,
             targets=targets,
         )
+
+
+def _prepared(
+    training: TrainingSet, config: TrainConfig, num_threads: int
+) -> tuple[TrainingSet, TrainConfig, Mask | None]:
+    """The training set with stand-ins for missing labels and its changes of policy, its configuration, and
+    the mask of measured labels, if there are stand-ins."""
+
+    def latent_quality(leads: TrainingSet) -> QualityModel:
+        return fit_quality(leads, config, num_threads=num_threads).model
+
+    targets = training.targets
+    training, is_measured = with_stand_ins(training, latent_quality, min_records=MIN_RECORDS)
+    if targets == ("published",):  # there is no policy of points to tell sections apart by
+        sections = msgspec.structs.replace(config.model.sections, design="shared")
+        model = msgspec.structs.replace(config.model, sections=sections)
+        config = msgspec.structs.replace(config, model=model)
+    counted(training)
+    training = with_changes(training, config.model)
+    if missing := _missing_labels(training.labels):
+        raise ModelError(f"training records: got none with {missing}, expected some")
+    return training, config, is_measured
 
 
 def fit_quality(training: TrainingSet, config: TrainConfig, *, num_threads: int = 2) -> QualityFit:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from scoring.features.table import NUMBER_INDEX, FeatureTable
+from scoring.features.table import FeatureTable
 from scoring.model.cascade import NOT_LEADING, Cascade
 from scoring.model.forecast import GROWTH_NAMES, SETTLED_LEAD_NAMES, Forecast, _log_odds, _matrix
 from scoring.training.cascade import CascadeLabels
@@ -79,6 +79,4 @@ def fit_forecast(
 
 
 def _without_age(table: FeatureTable) -> FeatureTable:
-    numbers = table.numbers.copy()
-    numbers[:, NUMBER_INDEX["age_hours"]] = np.nan
-    return FeatureTable(numbers, table.texts, table.topics, table.title_words)
+    return table.with_number("age_hours", np.full(len(table), np.nan))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -21,7 +21,7 @@ from scoring.training.leave_providers_out import leave_providers_out_errors
 from scoring.training.leave_section_out import leave_section_out_errors, left_out_sections
 from scoring.training.lightgbm_trainer import BoosterTrainer, train_booster
 from scoring.training.parallel import FitPool
-from scoring.training.quality_inputs import Groups, fit_once, prepare
+from scoring.training.quality_inputs import Groups, QualityFitInputs, fit_once, prepare
 from scoring.training.section_plan import SectionPlan, plan_sections, with_policies
 
 MAX_RATINGS = 20  # different labels, at most, if they are ratings
@@ -125,24 +125,16 @@ def start_quality(
         inputs = inputs_fit.result()
         final_fit = submit(inputs.fit, final_config, None, trainer=trainer, **options)
         expected, spread = draft.estimate(table.take(is_validation))
-        is_calibrated, calibration = is_validation & is_counted, config
+        is_calibrated = is_validation & is_counted
         if is_calibrated.sum() >= MIN_CALIBRATION:
             rows = is_calibrated[is_validation]
-            residual, scale = y[is_calibrated] - expected[rows], spread[rows]
+            residuals = _Residuals(y[is_calibrated] - expected[rows], spread[rows], config)
         else:  # too few: every record, predicted by the rubric of the other folds
-            rows = is_counted[plan.is_shared]
-            labels, predicted = plan.y[plan.is_shared][rows], inputs.X[rows, -1]
-            residual = labels - predicted
-            if 0 < len(residual) < MIN_CALIBRATION:
-                # So few say nothing of rare errors: the interval is as wide as the labels.
-                from_median = labels - np.median(labels)
-                residual = np.where(np.abs(residual) < np.abs(from_median), from_median, residual)
-            scale = np.maximum(inputs.spread.predict(inputs.X[rows], pool.num_threads), MIN_SPREAD)
-            calibration = _with_half_the_misses(config)
-        errors = fit_residuals(residual, scale, calibration)
+            residuals = _out_of_fold_residuals(plan, inputs, is_counted, config, pool.num_threads)
+        errors = fit_residuals(*residuals)
         errors = add_unseen_section(
             errors,
-            float(scale.max(initial=0.0)),
+            float(residuals.scale.max(initial=0.0)),
             unseen_section_errors.result(),
             # One section says nothing of others: their interval is as wide as the labels.
             config.interval_level if left_out_sections(table) else 1.0,
@@ -191,13 +183,37 @@ def _for_ratings(config: ModelConfig) -> ModelConfig:
     return msgspec.structs.replace(config, quality=quality)
 
 
-def _with_half_the_misses(config: ModelConfig) -> ModelConfig:
-    """Options of an interval from cross-validated residuals.
+class _Residuals(NamedTuple):
+    """Residuals and predicted spreads, shapes (n_calibrated,), and the options of an interval from them."""
 
-    Such an interval may miss twice as many records as it is meant to (Barber, Candès, Ramdas & Tibshirani,
-    2021, "Predictive inference with the jackknife+"), so it is made for half as many.
+    residual: Floats
+    scale: Floats
+    config: ModelConfig
+
+
+def _out_of_fold_residuals(
+    plan: SectionPlan,
+    inputs: QualityFitInputs,
+    is_counted: NDArray[np.bool_],
+    config: ModelConfig,
+    num_threads: int,
+) -> _Residuals:
+    """Residuals of records that the rubric of the other folds predicts.
+
+    An interval from cross-validated residuals may miss twice as many records as it is meant to (Barber,
+    Candès, Ramdas & Tibshirani, 2021, "Predictive inference with the jackknife+"), so it is made for half as
+    many.
     """
-    return msgspec.structs.replace(config, interval_level=(1.0 + config.interval_level) / 2)
+    rows = is_counted[plan.is_shared]
+    labels, predicted = plan.y[plan.is_shared][rows], inputs.X[rows, -1]
+    residual = labels - predicted
+    if 0 < len(residual) < MIN_CALIBRATION:
+        # So few say nothing of rare errors: the interval is as wide as the labels.
+        from_median = labels - np.median(labels)
+        residual = np.where(np.abs(residual) < np.abs(from_median), from_median, residual)
+    scale = np.maximum(inputs.spread.predict(inputs.X[rows], num_threads), MIN_SPREAD)
+    level = (1.0 + config.interval_level) / 2
+    return _Residuals(residual, scale, msgspec.structs.replace(config, interval_level=level))
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,13 +53,12 @@ class TrainingSet:
 
     def take(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> TrainingSet:
         """Records by index, or of a mask of shape (n_records,)."""
-        labels = CascadeLabels(self.labels.quality[rows], self.labels.heat[rows], self.labels.published[rows])
         sections = np.array(self.sections, dtype=object)[rows].tolist()
         early_tables = tuple(table.take(rows) for table in self.early)
         return replace(
             self,
             table=self.table.take(rows),
-            labels=labels,
+            labels=self.labels.take(rows),
             moments=self.moments[rows],
             sections=sections,
             copies=self.copies[rows],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import BinaryIO
 
 import msgspec
@@ -102,9 +103,8 @@ def compare(
     (first, first_model), *others = zip(candidates, models, strict=True)
     compared = []
     for other, other_model in others:
-        comparison = _compare_pair(first, other, notes, limit, settings.seed, reporter)
-        policy = _compare_policies((first, first_model), (other, other_model))
-        compared.append(msgspec.structs.replace(comparison, policy=policy))
+        first_side, other_side = replace(first, saved=first_model), replace(other, saved=other_model)
+        compared.append(compare_candidates(first_side, other_side, notes, limit, settings.seed, reporter))
     return Comparisons(compared)
 
 
@@ -138,9 +138,26 @@ def keep_page(comparison: Comparison, settings: Settings) -> str | None:
     return add_page(store, run_id, f"comparisons/{other}.html", comparison_report(comparison))
 
 
-def _compare_pair(
+def compare_candidates(
     first: Candidate, second: Candidate, notes: tuple[str, ...], limit: int, seed: int, reporter: Reporter
 ) -> Comparison:
+    """Compare two candidates by their predictions of the same records.
+
+    Parameters
+    ----------
+    first, second : Candidate
+        The candidates; decision changes have reasons if both have their documents.
+    notes : tuple of str
+        Notes on how to read the metrics.
+    limit : int
+        Maximum number of listed decision changes.
+    seed, reporter
+        Seed of the bootstrap; receiver of progress.
+
+    Returns
+    -------
+    Comparison
+    """
     baseline, candidate = first.predictions, second.predictions
     name = f"comparing with {second.side.name}"
     reporter.step(name, 0, 2)
@@ -169,6 +186,7 @@ def _compare_pair(
         notes=notes,
         sections=sections,
         sections_left_out=sections_left_out(baseline, {change.section for change in sections}),
+        policy=_compare_policies(first, second),
     )
     reporter.step(name, 2, 2)
     return comparison
@@ -192,10 +210,11 @@ def _earlier_labels(candidates: Sequence[Candidate], models: Sequence[SavedModel
     return tuple(filter(None, notes))
 
 
-def _compare_policies(*sides: tuple[Candidate, SavedModel | None]) -> PolicyComparison:
+def _compare_policies(*candidates: Candidate) -> PolicyComparison:
     """Compare the policies of two candidates; if one has no rules, the result gives the reason."""
     rules = []
-    for candidate, saved in sides:
+    for candidate in candidates:
+        saved = candidate.saved
         if saved is None:
             return PolicyComparison(fault=f"{candidate.side.name} has no model that can be opened")
         if not saved.models.rules:
@@ -205,8 +224,8 @@ def _compare_policies(*sides: tuple[Candidate, SavedModel | None]) -> PolicyComp
 
 
 def _with_reasons(flip: DecisionChange, row: int, first: Candidate, second: Candidate) -> DecisionChange:
-    """Add the feature contributions that differ most, if both models are loaded."""
-    if first.saved is None or second.saved is None:
+    """Add the feature contributions that differ most, if both have scored the documents."""
+    if not first.documents or not second.documents:
         return flip
     before, after = (
         explain(side.saved.scorer, side.documents[row]) for side in (first, second) if side.saved

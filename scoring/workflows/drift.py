@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -21,7 +21,7 @@ from scoring.errors import ModelError, ScoringError, shown
 from scoring.explanation.policy_changes import change_sentence, moment_of
 from scoring.extras import naming_extras
 from scoring.features.table import build_table
-from scoring.labels.own_scores import open_own_scores
+from scoring.labels.own_scores import OwnScores, open_own_scores
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import data_sha256, read_documents
 from scoring.records.field_maps.lookup import field_maps_of
@@ -171,11 +171,60 @@ def drift(
             f"{saved.name}: the model has no profile of its {n_records:,} training records: train it again "
             f"with {MIN_TRAINING} or more before the test block and {MIN_HELD} or more in it (test_ratio)"
         )
+    own_scores = open_own_scores(settings, is_used=has_own_scores, reporter=reporter)
+    documents = _read(
+        paths, saved, own_scores, settings=settings, stdin=stdin, on_fault=on_fault, reporter=reporter
+    )
+    records = [saved.scorer.sections.placed(document.record, document.path) for document in documents]
+    measured = measure_drift(
+        profile,
+        saved.scorer,
+        build_table(records, AS_OF),
+        as_floats([document.labels.quality for document in documents]),
+        limit=limit,
+        num_threads=settings.threads,
+    )
+    if has_labels:
+        measured = _with_label_changes(measured, saved, documents, settings.threads, reporter)
+    outcome = DriftOutcome(None, measured)
+    if output is not None:
+        try:
+            outcome.save(output)
+        except OSError as error:
+            raise ScoringError(
+                f"{name_of(output)}: cannot write the drift: {error.strerror or error}"
+            ) from error
+    if not is_tracked:
+        return outcome
+    run = DriftRun(
+        experiment=settings.experiment,
+        run_name=settings.run_name or f"drift from {saved.name}",
+        drift=measured,
+        config=msgspec.to_builtins(saved.manifest.training.config),
+        data_path=shown(" ".join(paths)),
+        data_sha256=data_sha256(document.sha256 for document in documents),
+        plots=outcome.plot(),
+        started_at=now,
+        tags=own_scores.tags(sum(map(len, own_scores.names))),
+    )
+    return replace(outcome, run_id=log_drift(Store(settings.tracking_uri, settings.home), run))
+
+
+def _read(
+    paths: list[str],
+    saved: SavedModel,
+    own_scores: OwnScores,
+    *,
+    settings: Settings,
+    stdin: BinaryIO | None,
+    on_fault: OnFault,
+    reporter: Reporter,
+) -> list[Document]:
+    """Read the new records, without scoring's own labels, with derived coverage if it is asked for."""
 
     def report_progress(done: int, total: int) -> None:
         reporter.step("reading", done, total)
 
-    own_scores = open_own_scores(settings, is_used=has_own_scores, reporter=reporter)
     field_maps = field_maps_of(paths, settings).with_model_map(saved.scorer.field_map)
     documents_read = read_documents(
         paths, stdin=stdin, field_maps=field_maps, on_fault=on_fault, on_progress=report_progress
@@ -183,52 +232,10 @@ def drift(
     documents = own_scores.put_to(documents_read)
     if (deriver := deriver_of(settings, reporter)) is not None:
         documents = deriver.put_to(documents, paths)
-    n_own_labels = sum(map(len, own_scores.names))
-    own_scores.note(len(documents), n_own_labels, reporter)
+    own_scores.note(len(documents), sum(map(len, own_scores.names)), reporter)
     if len(documents) < MIN_WINDOW:
         raise ModelError(f"new records: got {len(documents)} usable records, expected {MIN_WINDOW} or more")
-    measured = measure_drift(
-        profile,
-        saved.scorer,
-        build_table(
-            [saved.scorer.sections.placed(document.record, document.path) for document in documents], AS_OF
-        ),
-        as_floats([document.labels.quality for document in documents]),
-        limit=limit,
-        num_threads=settings.threads,
-    )
-    if has_labels:
-        measured = _with_label_changes(measured, saved, documents, settings.threads, reporter)
-    plots: dict[str, Plot] = {}
-    if output or is_tracked:
-        from scoring.plots import drift_figure
-
-        plots = {"drift": drift_figure(measured)}
-    if output is not None:
-        try:
-            with output_folder(output) as folder:
-                write_drift(measured, plots, folder)
-        except OSError as error:
-            raise ScoringError(
-                f"{name_of(output)}: cannot write the drift: {error.strerror or error}"
-            ) from error
-    run_id = None
-    if is_tracked:
-        run_id = log_drift(
-            Store(settings.tracking_uri, settings.home),
-            DriftRun(
-                experiment=settings.experiment,
-                run_name=settings.run_name or f"drift from {saved.name}",
-                drift=measured,
-                config=msgspec.to_builtins(saved.manifest.training.config),
-                data_path=shown(" ".join(paths)),
-                data_sha256=data_sha256(document.sha256 for document in documents),
-                plots=plots,
-                started_at=now,
-                tags=own_scores.tags(n_own_labels),
-            ),
-        )
-    return DriftOutcome(run_id, measured)
+    return documents
 
 
 def _with_label_changes(

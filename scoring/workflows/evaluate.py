@@ -21,6 +21,7 @@ from scoring.evaluation.results import Evaluation
 from scoring.explanation.policy import policy_texts
 from scoring.features.as_of import AsOf
 from scoring.labels.own_scores import open_own_scores
+from scoring.model.scorer import Scorer
 from scoring.model.targets import needed_label
 from scoring.progress import SILENT, Reporter
 from scoring.records.field_maps.lookup import field_maps_of
@@ -129,20 +130,17 @@ def evaluate(
     check_output(output)
     require_outputs(output, is_tracked=is_tracked)
     saved = model if isinstance(model, SavedModel) else open_model(model, settings, reporter)
-    corpus = read_dataset(
+    own_scores = open_own_scores(settings, is_used=has_own_scores, reporter=reporter)
+    corpus = _read(
         paths,
+        saved.scorer,
+        settings,
         stdin=stdin,
         on_fault=on_fault,
         reporter=reporter,
         since=since,
-        own_scores=open_own_scores(settings, is_used=has_own_scores, reporter=reporter),
-        sections=saved.scorer.sections,
-        field_maps=field_maps_of(paths, settings).with_model_map(saved.scorer.field_map),
-        deriver=deriver_of(settings, reporter),
-        targets=saved.scorer.targets,
+        own_scores=own_scores,
     )
-    if not corpus.documents:
-        raise ModelError(f"no records with {needed_label(saved.scorer.targets)} and a date to evaluate on")
     training = saved.manifest.training
     warning = "; ".join(filter(None, (_warning(training, corpus), derived_note(corpus.documents))))
     if warning:
@@ -184,12 +182,7 @@ def evaluate(
         report = _report(run, saved, errors, as_of, warning)
         run = replace(run, plots=evaluation_figures(evaluation), report=report)
     if output is not None:
-        try:
-            with output_folder(output) as folder:
-                write_evaluation(evaluation, run.plots, folder, report=run.report)
-        except OSError as error:
-            got = error.strerror or error
-            raise ScoringError(f"{name_of(output)}: cannot write the evaluation: {got}") from error
+        _write(run, output)
     run_id = log_evaluation(Store(settings.tracking_uri, settings.home), run) if is_tracked else None
     return EvaluateOutcome(
         run_id,
@@ -200,6 +193,31 @@ def evaluate(
         evaluation,
         tuple(document.line for document in corpus.documents),
     )
+
+
+def _read(paths: list[str], scorer: Scorer, settings: Settings, **options: Any) -> LabelledDataset:
+    """Read the labelled records, in the sections and by the field map of the model."""
+    corpus = read_dataset(
+        paths,
+        sections=scorer.sections,
+        field_maps=field_maps_of(paths, settings).with_model_map(scorer.field_map),
+        deriver=deriver_of(settings, options["reporter"]),
+        targets=scorer.targets,
+        **options,
+    )
+    if not corpus.documents:
+        raise ModelError(f"no records with {needed_label(scorer.targets)} and a date to evaluate on")
+    return corpus
+
+
+def _write(run: EvaluationRun, output: Path) -> None:
+    """Write the evaluation, its plots and its report into a folder."""
+    try:
+        with output_folder(output) as folder:
+            write_evaluation(run.evaluation, run.plots, folder, report=run.report)
+    except OSError as error:
+        got = error.strerror or error
+        raise ScoringError(f"{name_of(output)}: cannot write the evaluation: {got}") from error
 
 
 def _warning(training: TrainingFacts, corpus: LabelledDataset) -> str:

@@ -20,7 +20,8 @@ from scoring.records.survey.map_text import guessed_text
 from scoring.records.survey.presets import preset_text
 from scoring.records.tables import is_table
 from scoring.storage.atomic_file import create_text
-from scoring.storage.remote import create_remote, is_remote_folder
+from scoring.storage.remote import is_remote_folder
+from scoring.storage.remote_writes import create_remote
 from scoring.storage.urls import is_remote, local_path
 
 MIN_LABELS = 20

@@ -30,6 +30,7 @@ from scoring.training.dataset import LabelledDataset
 from scoring.training.read_dataset import read_dataset
 from scoring.workflows.coverage import deriver_of
 from scoring.workflows.displayed import Displayed
+from scoring.workflows.recorded_verdict import recorded_verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,13 +57,15 @@ class PromoteOutcome(Displayed):
     outcome : str
         ``promoted``, ``refused``, or ``unchanged`` if a retraining had too few new records to train on.
     is_dry_run : bool
-        Whether nothing was changed.
+        Whether the champion was left as it is.
     by : str
         ``gate``, or ``force`` if the gate was overridden.
     verdict : Verdict
         Decision of the gate.
     data_sha256 : str
         Hex digest of the records that the verdict rests on.
+    n_corrections : int
+        Corrections of the ledger that a retraining has trained on.
     """
 
     name: str
@@ -76,6 +79,7 @@ class PromoteOutcome(Displayed):
     by: str
     verdict: Verdict
     data_sha256: str
+    n_corrections: int = 0
 
     def _summary(self) -> str:
         champion = f"compared with {self.champion}" if self.champion else "without a champion"
@@ -115,6 +119,8 @@ def promote(
     reporter: Reporter = SILENT,
 ) -> PromoteOutcome:
     """Compare a model with the champion and, if it passes the gate, make it the champion.
+
+    Without records, the verdict of a retraining that left the same champion in place holds.
 
     Parameters
     ----------
@@ -252,6 +258,11 @@ def _judge(
     if standing is None:
         return judge_alone(saved, gate)
     store = Store(settings.tracking_uri, settings.home)
+    if challenger.run is not None:
+        recorded = recorded_verdict(store, challenger.run, standing.address, gate)
+        if recorded is not None:
+            reporter.note(f"{challenger.spec}: judged by its retraining, on records that neither had seen")
+            return recorded
     (champion_reference,), _ = split_arguments([standing.address], store)
     return judge_logged(
         champion_reference,

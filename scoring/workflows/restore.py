@@ -17,7 +17,7 @@ import msgspec
 
 from scoring.errors import Fault, RecordError, ScoringError, shown
 from scoring.labels.journal import Journal, JournalWriter, RecordKeys, new_write_id
-from scoring.labels.journal_lines import BatchDone, JournalEntry, JournalLabels
+from scoring.labels.journal_format import BatchDone, JournalEntry, JournalLabels
 from scoring.labels.write_history import WriteHistory, WrittenRecord, read_write, written_labels
 from scoring.labels.written_files import FoundFile, WrittenFiles
 from scoring.progress import SILENT, Reporter

@@ -16,9 +16,10 @@ from scoring.artifact.saved_model import SavedModel
 from scoring.deployment.activate import activate
 from scoring.deployment.gate import GateConfig, judge_first, refuse, too_few
 from scoring.deployment.judge import Judged, is_later, section_ends
+from scoring.deployment.open_model import open_model
 from scoring.deployment.paired_bootstrap import compare_paired
 from scoring.deployment.standing_champion import StandingChampion, find_standing_champion
-from scoring.errors import TrackingError
+from scoring.errors import ModelError, TrackingError
 from scoring.evaluation.evaluate import prediction_columns
 from scoring.extras import require
 from scoring.progress import SILENT, Reporter
@@ -30,7 +31,9 @@ from scoring.tracking import Store, champion, logs_one_run, read_run, run_of_ver
 from scoring.training.config import SplitConfig, TrainConfig
 from scoring.training.dataset import LabelledDataset
 from scoring.training.splits import as_datetime, test_mask
+from scoring.workflows.challenger_page import write_page
 from scoring.workflows.promote import PromoteOutcome
+from scoring.workflows.recorded_verdict import keep_verdict
 from scoring.workflows.run_ledger import ledger_of
 from scoring.workflows.train import log_fitted
 from scoring.workflows.training_pipeline import TrainingResult, as_of_training, fit_and_save, read_training
@@ -45,6 +48,8 @@ class _Job:
     paths: Sequence[str]
     name: str
     gate: GateConfig
+    is_judged_only: bool
+    page: Path | None
     settings: Settings
     now: datetime
     reporter: Reporter
@@ -58,6 +63,9 @@ def retrain(
     corrections: Path | None = None,
     name: str | None = None,
     gate: GateConfig | None = None,
+    is_judged_only: bool = False,
+    against: str | None = None,
+    page: Path | None = None,
     wait_minutes: float = 0.0,
     has_own_scores: bool = False,
     settings: Settings,
@@ -84,6 +92,14 @@ def retrain(
         Registered model; the setting's if not given.
     gate : GateConfig, optional
         Rule of the gate.
+    is_judged_only : bool
+        Whether to leave the champion in place even if the gate passes; :func:`promote` then takes the verdict
+        over, as long as the champion is the same.
+    against : str, optional
+        Model to compare with instead of the champion: see :func:`scoring.deployment.resolve_model.resolve`.
+        Only with ``is_judged_only``.
+    page : Path, optional
+        HTML file for the comparison with the champion; not written if there is none, or no model was trained.
     wait_minutes : float
         Maximum time to wait for another retraining in this home; minutes, >= 0.
     has_own_scores : bool
@@ -112,15 +128,27 @@ def retrain(
         If the store cannot be read or written, or the champion has changed in the meantime.
     """
     require("train")
+    if against is not None and not is_judged_only:
+        raise ModelError(
+            f"against: got {against!r} for a retraining that promotes, expected one that does not"
+        )
     name = name or settings.registered_model
     prepare_home(settings.home)
-    with only_one(settings.home, "retrain", now=now, wait_minutes=wait_minutes):
+
+    def on_wait(holder: str) -> None:
+        reporter.note(f"waiting up to {wait_minutes:g} minutes for the retraining of {holder}")
+
+    with only_one(settings.home, "retrain", now=now, wait_minutes=wait_minutes, on_wait=on_wait):
         store = Store(settings.tracking_uri, settings.home)
-        standing = find_standing_champion(store, name, settings, reporter)
-        current = standing.load(settings, reporter).saved if standing else None
+        if against is not None:
+            current: SavedModel | None = open_model(against, settings, reporter)
+            standing: StandingChampion | None = StandingChampion(name, against, None)
+        else:
+            standing = find_standing_champion(store, name, settings, reporter)
+            current = standing.load(settings, reporter).saved if standing else None
         if config is None:
             config = _without_fixed_as_of(current.manifest.training.config) if current else TrainConfig()
-        if corrections is None and standing:
+        if corrections is None and standing and against is None:
             corrections = _corrections_of(standing, store, reporter)
         corpus = read_training(
             paths,
@@ -132,7 +160,7 @@ def retrain(
             on_fault=on_fault,
             reporter=reporter,
         )
-        job = _Job(paths, name, gate or GateConfig(), settings, now, reporter)
+        job = _Job(paths, name, gate or GateConfig(), is_judged_only, page, settings, now, reporter)
         if standing is None or current is None:
             return _train_first(job, corpus, config)
         return _train_next(job, corpus, config, standing, current)
@@ -162,7 +190,8 @@ def _train_first(job: _Job, corpus: LabelledDataset, config: TrainConfig) -> Pro
     metrics = {name: metric.value for name, metric in evaluation.figures.items()}
     gate = job.gate.of_models(fitted.saved.manifest.targets)
     verdict = judge_first(metrics, evaluation.baselines, gate, n_records=evaluation.n_records)
-    return _conclude(job, Judged(verdict, corpus.data_sha256), fitted.saved, run_id, None)
+    judged = Judged(verdict, corpus.data_sha256)
+    return _conclude(job, judged, fitted.saved, run_id, None, corpus.n_corrections)
 
 
 def _train_next(
@@ -193,7 +222,17 @@ def _train_next(
         champion_predictions, fitted.evaluation.predictions, job.gate, seed=job.settings.seed
     )
     job.reporter.step("judging", 1, 1)
-    return _conclude(job, Judged(verdict, block.data_sha256), fitted.saved, run_id, standing)
+    if job.page is not None:
+        write_page(
+            job.page,
+            (current, champion_predictions),
+            (fitted.saved, fitted.evaluation.predictions),
+            run_id=run_id,
+            seed=job.settings.seed,
+            reporter=job.reporter,
+        )
+    judged = Judged(verdict, block.data_sha256)
+    return _conclude(job, judged, fitted.saved, run_id, standing, corpus.n_corrections)
 
 
 def split_after(corpus: LabelledDataset, split: SplitConfig, ends_at: Mapping[str, datetime]) -> SplitConfig:
@@ -245,7 +284,12 @@ def _train(job: _Job, corpus: LabelledDataset, config: TrainConfig) -> tuple[Tra
 
 
 def _conclude(
-    job: _Job, judged: Judged, saved: SavedModel, run_id: str, standing: StandingChampion | None
+    job: _Job,
+    judged: Judged,
+    saved: SavedModel,
+    run_id: str,
+    standing: StandingChampion | None,
+    n_corrections: int,
 ) -> PromoteOutcome:
     """Promote or refuse, and record the verdict as a tag of the run."""
     verdict = judged.verdict
@@ -253,9 +297,12 @@ def _conclude(
     if verdict.is_passed and (why := _rollback_message(job, saved.name, address)):
         verdict = msgspec.structs.replace(verdict, is_passed=False, reasons=(why,))
     outcome = f"{'passed' if verdict.is_passed else 'refused'}: {'; '.join(verdict.reasons)}"
-    tag_run(Store(job.settings.tracking_uri, job.settings.home), run_id, {"gate": outcome})
+    store = Store(job.settings.tracking_uri, job.settings.home)
+    tag_run(store, run_id, {"gate": outcome})
     version = None
-    if verdict.is_passed:
+    if job.is_judged_only and address is not None:
+        keep_verdict(store, run_id, address, job.gate, replace(judged, verdict=verdict))
+    if verdict.is_passed and not job.is_judged_only:
         version = activate(
             saved,
             run_id,
@@ -275,10 +322,11 @@ def _conclude(
         champion=address,
         is_promoted=verdict.is_passed,
         outcome="promoted" if verdict.is_passed else "refused",
-        is_dry_run=False,
+        is_dry_run=job.is_judged_only,
         by="gate",
         verdict=verdict,
         data_sha256=judged.data_sha256,
+        n_corrections=n_corrections,
     )
 
 
@@ -310,7 +358,7 @@ def _unchanged(job: _Job, reason: str, standing: StandingChampion) -> PromoteOut
         champion=standing.address,
         is_promoted=False,
         outcome="unchanged",
-        is_dry_run=False,
+        is_dry_run=job.is_judged_only,
         by="gate",
         verdict=refuse(reason, job.gate),
         data_sha256="",

@@ -24,8 +24,8 @@ from scoring.records.files import OnFault
 from scoring.settings import Settings
 from scoring.storage.home import prepare_folder, writing
 from scoring.storage.regular_files import read_regular
-from scoring.storage.remote import write_remote
 from scoring.storage.remote_output import check_output
+from scoring.storage.remote_writes import write_remote
 from scoring.storage.urls import local_or_remote, name_of, url_of
 from scoring.tracking import Store, StudyRun, log_study, with_experiment
 from scoring.training.config import TrainConfig

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import io
+import json
 import logging
 import sys
 
@@ -87,3 +89,27 @@ def test_flags_and_setting_decide_what_is_logged(
     assert root.level == max(level, logging.WARNING)
     root.error("lost")
     assert stderr.getvalue() == "ERROR root: lost\n"
+
+
+def test_progress_of_programs_is_lines_until_nobody_reads_them(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = Terminal()
+    terminal.has_progress_lines = True
+    for done in (0, 1, 2):
+        terminal.step("reading", done, 2)
+    terminal.step("judging", 0, None)
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert lines[0] == {"name": "reading", "done": 0, "total": 2}
+    assert lines[-2:] == [
+        {"name": "reading", "done": 2, "total": 2},
+        {"name": "judging", "done": 0, "total": None},
+    ]
+
+    class Gone(io.StringIO):
+        def flush(self) -> None:
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setattr(sys, "stderr", Gone())
+    monkeypatch.setattr("scoring.cli.console.silence", lambda stream: None)
+    assert exit_code(terminal, lambda: terminal.step("judging", 1, 1)) == 141

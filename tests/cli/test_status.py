@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
+from pathlib import Path
 
 import pytest
+from rich.console import Console
 from rich.progress import Progress, Task, TaskID
 from typer.testing import CliRunner
 
@@ -65,6 +68,16 @@ def test_bars_say_how_much_how_fast_and_how_long() -> None:
     assert {"MofNCompleteColumn", "RateColumn", "TimeRemainingColumn"} <= set(names)
 
 
+def test_bars_crop_names_not_numbers() -> None:
+    progress = new_progress()
+    progress.add_task("training on " + 10 * "earlier records ", total=1_234_567, completed=1_234_500)
+    screen = io.StringIO()
+    console = Console(file=screen, width=80, force_terminal=True, color_system=None)
+    console.print(progress.get_renderable())
+    (line,) = screen.getvalue().splitlines()
+    assert re.fullmatch(r"training on .*… ━+\S* +1234500/1234567 +0:00:00 left .+", line)
+
+
 @pytest.mark.parametrize(
     ("completed", "seconds", "expected"), [(3000, 2.0, "1,500/s"), (1, 4.0, "4.0 s each"), (0, 4.0, "")]
 )
@@ -96,3 +109,20 @@ def test_validation_ends_with_it() -> None:
     assert "most often" not in quiet.stderr
     one = runner.invoke(cli.app, ["validate", "-"], input=text[: len(text) // 2], prog_name="scoring")
     assert "most often" not in one.stderr  # which says it all itself
+
+
+def test_an_archive_of_another_layout_gets_the_next_step(tmp_path: Path) -> None:
+    for name in ("a.md", "b.md"):
+        (tmp_path / name).write_text("---\ntitle: Rain\nrating: 4\n---\n")
+    runner = CliRunner()
+    done = runner.invoke(cli.app, ["validate", "."], prog_name="scoring")
+    assert done.stderr.splitlines()[-1] == (
+        "only the title of 2 records was read: map their other keys in scoring-fields.yaml, "
+        'which "scoring init FOLDER" proposes'
+    )
+    refused = runner.invoke(cli.app, ["train", ".", "--no-track", "--output", "model"], prog_name="scoring")
+    assert (refused.exit_code, refused.stderr.splitlines()[-1]) == (
+        2,
+        "error: no records with a date and a label (quality, heat or published) to train on: an archive that "
+        'names them differently needs a field map, which "scoring init PATH" writes',
+    )

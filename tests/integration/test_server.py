@@ -163,6 +163,7 @@ def test_each_address_gives_the_scores_of_the_folder(trained: Trained, home: Pat
     assert len(list((home / "models").glob("[0-9a-f]" * 16))) == 1  # downloaded once
 
 
+@pytest.mark.exhaustive
 def test_a_service_follows_the_champion(trained: Trained, home: Path, tmp_path: Path) -> None:
     (tmp_path / "smaller.yaml").write_text(SMALL.replace("num_iterations: 20", "num_iterations: 5"))
     options = ["--config", tmp_path / "smaller.yaml", "--register", "site", "--quiet"]
@@ -196,6 +197,7 @@ def test_a_service_follows_the_champion(trained: Trained, home: Path, tmp_path: 
         assert [event["event"] for event in service.events()].count("model swapped") == 2
 
 
+@pytest.mark.exhaustive
 def test_an_evaluation_is_on_the_server(trained: Trained, home: Path, tmp_path: Path) -> None:
     assert run("sample", tmp_path / "later", "--records", "30", "--seed", "3").exit_code == 0
     done = run("evaluate", tmp_path / "later", "--model", trained.outcome["model"], "--json")

@@ -158,7 +158,7 @@ def test_a_hangup_before_the_service_is_up_ends_nothing(training: TrainOutcome, 
 TOKENS = ("kept-0123456789abcdef", "revoked-0123456789abcdef")
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("workers", ["1", SEVERAL])
 def test_a_hangup_ends_the_streams_of_a_revoked_token(
     training: TrainOutcome, tmp_path: Path, workers: str
 ) -> None:
@@ -273,6 +273,7 @@ def test_workers_that_all_fail_again_and_again_end_the_service(tmp_path: Path) -
     assert "nowhere" in next(event["cause"] for event in events if event["event"] == "worker failed")
 
 
+@pytest.mark.exhaustive
 def test_a_worker_that_hangs_is_killed_and_started_again(training: TrainOutcome, tmp_path: Path) -> None:
     (tmp_path / "supervised.py").write_text(SUPERVISED)
     log = tmp_path / "log"

@@ -148,7 +148,11 @@ def test_waiting_for_a_fifo(start: Start, number: signal.Signals) -> None:
     os.close(writers[0])
 
 
-@numbers
+@pytest.mark.parametrize(
+    "number",
+    [pytest.param(signal.SIGINT, marks=pytest.mark.exhaustive), signal.SIGTERM],
+    ids=lambda number: number.name,
+)
 def test_other_processes_while_nobody_takes_the_results(start: Start, number: signal.Signals) -> None:
     lines = list(sample_json_lines(n_records=300, seed=1))
     with open("many.jsonl", "wb") as file:

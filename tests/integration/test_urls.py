@@ -20,8 +20,9 @@ from scoring.errors import ModelError, ScoringError
 from scoring.records.synthetic.generate import write_sample
 from scoring.settings import default_model_folder
 from scoring.storage import remote_copies
-from scoring.storage.remote import list_files, replace_if_same, write_remote
+from scoring.storage.remote import list_files
 from scoring.storage.remote_output import check_output
+from scoring.storage.remote_writes import replace_if_same, write_remote
 from scoring.workflows.train import TrainOutcome
 
 

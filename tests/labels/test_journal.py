@@ -18,7 +18,8 @@ import pytest
 from scoring.errors import RecordError
 from scoring.labels import journal_lines
 from scoring.labels.journal import Journal, new_write_id, open_journal
-from scoring.labels.journal_lines import BatchDone, JournalEntry, JournalLabels, Line, encode_lines
+from scoring.labels.journal_format import BatchDone, JournalEntry, JournalLabels, Line
+from scoring.labels.journal_lines import encode_lines
 from scoring.labels.write_history import list_writes
 from scoring.records.decode import decode_file
 from scoring.records.record import Document, Labels, RecordWithBody

@@ -218,6 +218,14 @@ def test_interval_is_a_multiple_of_the_spread_and_ends_at_the_lowest_label() -> 
     assert high.tolist() == [56, 18]
 
 
+def test_no_value_of_the_distribution_is_below_the_lowest_label() -> None:
+    errors = ResidualDistribution([1.0, 6.0], [[-5.0, 5.0]] * 3, [[0.5, 0.5]] * 3, 2.0, 9.0)
+    quality_model, _ = model(errors)
+    table = build_table([Record(title="one"), Record(title="two")])
+    found = quality_model.distribution(table, np.array([50.0, 12.0]), np.array([3.0, 3.0]))
+    assert found.support.min(axis=1).tolist() == [45, 10]
+
+
 def test_spread_is_never_below_the_least() -> None:
     quality_model, _ = model(NO_ERRORS)
     X = np.zeros((3, len(quality_model.names)))

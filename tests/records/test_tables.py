@@ -101,6 +101,14 @@ def test_a_cell_stays_the_text_that_it_is(tmp_path: Path, cell: str) -> None:
     assert document.record.title == cell
 
 
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_a_missing_nested_value_that_was_written_as_json_is_missing(tmp_path: Path, missing: object) -> None:
+    nested = dict.fromkeys(("provider", "topics", "images", "related"), json.dumps(missing))
+    ((document,), faults) = read(write_csv(tmp_path / "a.csv", [{"title": "Rain", **nested}]))
+    assert not faults
+    assert document.record == decode_json(b'{"title": "Rain"}', "-", 1).record
+
+
 @pytest.mark.parametrize(
     ("cell", "label"), [("67", 67), ("67.0", 67), (" 67 ", 67), ("", None), ("67.5", None), ("1e1", None)]
 )

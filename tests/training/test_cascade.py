@@ -9,8 +9,9 @@ import pytest
 
 from scoring.features.table import Floats
 from scoring.model.cascade import HEAT_NAMES, LEAD_NAMES, PUBLISHED_NAMES
+from scoring.model.targets import TARGETS, Targets
 from scoring.training import cascade
-from scoring.training.cascade import CascadeLabels, fit_cascade
+from scoring.training.cascade import WIDE, CascadeLabels, fit_cascade
 from scoring.training.config import BoosterConfig, ModelConfig
 from tests.model.doubles import table_of
 
@@ -50,15 +51,38 @@ TABLE = table_of(
 @pytest.fixture
 def fits(monkeypatch: pytest.MonkeyPatch) -> tuple[Fitted, Fitted, Fitted]:
     """The fits of lead, heat and published."""
+    return fits_of(TARGETS, monkeypatch)
+
+
+def fits_of(targets: Targets, monkeypatch: pytest.MonkeyPatch) -> tuple[Fitted, Fitted, Fitted]:
+    """The fits of a model of some labels."""
     fitted: list[Fitted] = []
 
     def record(*arguments: Any, **_: Any) -> None:
         fitted.append(Fitted(*arguments))
 
     monkeypatch.setattr(cascade, "_fit", record)
-    fit_cascade(TABLE, LABELS, CONFIG, num_threads=1, seed=0)
+    fit_cascade(TABLE, LABELS, CONFIG, num_threads=1, seed=0, targets=targets)
     lead, heat, published = fitted
     return lead, heat, published
+
+
+@pytest.mark.parametrize(
+    ("targets", "is_wide"),
+    [
+        (("quality", "published"), (False, True)),
+        (("heat",), (True, False)),
+        (("heat", "published"), (True, True)),
+        (("quality", "heat"), (False, False)),
+    ],
+)
+def test_a_booster_without_labels_of_an_earlier_step_has_all_features(
+    targets: Targets, is_wide: tuple[bool, bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lead, _, published = fits_of(targets, monkeypatch)
+    assert (lead.config is WIDE, published.config is WIDE) == is_wide
+    assert [fit.X.shape[1] == len(fit.names) for fit in (lead, published)] == [True, True]
+    assert (lead.names == LEAD_NAMES, published.names == PUBLISHED_NAMES) == (not is_wide[0], not is_wide[1])
 
 
 def test_lead_is_fitted_on_records_with_a_heat(fits: tuple[Fitted, ...]) -> None:

@@ -242,6 +242,12 @@ def test_twenty_records_suffice(make_training: Make) -> None:
     assert fit_models(make_training(LABELLED[:20]), SMALL, num_threads=1).cascade.lead.num_trees == 10
 
 
+def test_one_record_less_than_the_fewest_is_refused(make_training: Make) -> None:
+    assert fit.counted(make_training(LABELLED[: fit.MIN_RECORDS])) == fit.MIN_RECORDS
+    with pytest.raises(ModelError, match=f"got {fit.MIN_RECORDS - 1} .*, expected {fit.MIN_RECORDS} or more"):
+        fit.counted(make_training(LABELLED[: fit.MIN_RECORDS - 1]))
+
+
 class EnoughError(Exception):
     """Ends a fit after the part that a test checks."""
 

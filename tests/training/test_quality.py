@@ -12,6 +12,7 @@ import pytest
 from scoring.features.encoding import Encoder
 from scoring.features.table import FeatureTable, Floats, build_table
 from scoring.model.booster import Booster
+from scoring.model.rubric import Rubric
 from scoring.records.record import Provider, Record
 from scoring.training import quality_inputs
 from scoring.training.config import BoosterConfig, ModelConfig
@@ -19,9 +20,11 @@ from scoring.training.design_matrix import DesignMatrix
 from scoring.training.leave_section_out import leave_section_out_errors
 from scoring.training.lightgbm_trainer import train_booster
 from scoring.training.parallel import fit_pool
-from scoring.training.quality import QualityFit, start_quality
-from scoring.training.quality_inputs import prepare
+from scoring.training.quality import MIN_CALIBRATION, QualityFit, _out_of_fold_residuals, start_quality
+from scoring.training.quality_inputs import QualityFitInputs, prepare
 from scoring.training.rubric import fit_rubric
+from scoring.training.section_plan import SectionPlan
+from tests.model.doubles import booster_of
 
 FULL = ModelConfig()
 CONFIG = msgspec.structs.replace(
@@ -214,3 +217,24 @@ def test_the_interval_of_unseen_sections_is_as_wide_as_the_labels_of_one_section
     fitted = fit(y)
     errors = fitted.model.errors
     assert errors.half_width_ * errors.foreign_spread_ >= np.abs(y - np.median(y)).max()
+
+
+@pytest.mark.parametrize(
+    ("n_records", "expected"), [(MIN_CALIBRATION, [-1.0, 4.0]), (MIN_CALIBRATION - 1, [-10.0, 10.0])]
+)
+def test_few_residuals_are_those_of_the_other_folds_and_fewer_are_as_wide_as_the_labels(
+    n_records: int, expected: list[float]
+) -> None:
+    y = np.append(np.full(n_records, 50.0), 0.0)
+    y[:2] = 40.0, 60.0
+    X = np.column_stack([y[:-1], y[:-1]])
+    X[:2, -1] = 41.0, 56.0
+    is_shared = np.arange(n_records + 1) < n_records
+    plan = SectionPlan(np.full(len(y), "Kites", dtype=object), is_shared, y, {}, ())
+    encoder = Encoder.fit(build_table([Record()]), np.array([20.0]))
+    rubric = Rubric(0.0, {}, {}, {}, {}, 0.0)
+    inputs = QualityFitInputs(encoder, rubric, booster_of(lambda columns: columns[0] / 10), X, y[:-1])
+    found = _out_of_fold_residuals(plan, inputs, np.ones(len(y), dtype=bool), CONFIG, 1)
+    assert found.residual.tolist() == expected + [0.0] * (n_records - 2)
+    assert found.scale.tolist() == [4.0, 6.0] + [5.0] * (n_records - 2)
+    assert found.config.interval_level == pytest.approx(0.95)

@@ -23,7 +23,7 @@ from scoring.training.parallel import fit_pool
 from scoring.training.quality import start_quality
 from scoring.training.section_difference import Difference, fit_difference
 from scoring.training.section_effects import MIN_SEEN
-from scoring.training.section_policy import constants_of
+from scoring.training.section_policy import constants_of, fit_policy
 from scoring.training.splits import latest_mask
 from scoring.training.story_policy import BonusRule, fit_bonus, fit_threshold, plan_stories
 from scoring.training.training_set import TrainingSet
@@ -292,3 +292,18 @@ def test_the_interval_of_a_few_labels_is_as_wide_as_these(harbour: list[Labelled
     _, spread = model.estimate(few.table)
     distances = np.abs(few.labels.quality - np.median(few.labels.quality))
     assert np.median(model.half_widths(few.table, spread)) >= 0.9 * distances.max()
+
+
+def test_the_interval_of_a_policy_is_as_wide_as_errors_on_other_folds(harbour_model: QualityModel) -> None:
+    table = training_set_of(documents_of("Harbour", SHARED, 60, seed=9)).table
+    rubric = harbour_model.rubric
+    quality, copies = rubric.predict(table), np.arange(60)
+    noise = np.random.default_rng(0).choice([-20.0, 20.0], 60)
+    half_widths = [
+        fit_policy(
+            rubric, table, quality, np.ones(60), quality + errors, copies, CONFIG.model, 30.0, {}, 0.5
+        ).errors_.half_width_
+        for errors in (np.zeros(60), noise)
+    ]
+    assert half_widths[0] == 0.5
+    assert half_widths[1] >= 20

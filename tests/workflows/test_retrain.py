@@ -14,19 +14,23 @@ from scoring.deployment.loaded_model import LoadedModel
 from scoring.deployment.open_model import open_model
 from scoring.deployment.paired_bootstrap import compare_paired
 from scoring.deployment.standing_champion import StandingChampion
-from scoring.errors import ScoringError, TrackingError
+from scoring.errors import ModelError, ScoringError, TrackingError
 from scoring.progress import SILENT, Reporter
+from scoring.records.corpus import read_documents
+from scoring.records.ledger import Correction, append_corrections, digests_of
 from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings
 from scoring.storage.lock import only_one
 from scoring.tracking import Store, list_runs, read_run
 from scoring.training.config import SplitConfig, TrainConfig
 from scoring.training.read_dataset import read_dataset
+from scoring.workflows import compare
 from scoring.workflows import retrain as workflow
 from scoring.workflows.promote import PromoteOutcome
 from scoring.workflows.promote import promote as promote_run
 from scoring.workflows.retrain import retrain, split_after
 from scoring.workflows.rollback import rollback
+from scoring.workflows.train import TrainOutcome
 from tests.conftest import Registry
 from tests.workflows.test_promote import EQUAL, FIRST, GATE, SECOND, champions, stop
 
@@ -75,6 +79,44 @@ def test_a_better_model_takes_over_and_the_next_has_nothing_new(
     assert reason.startswith("no new data to evaluate on since 2019-0")
     assert "got 0 labelled records of 0 days, expected 30 or more of 7 days or more" in reason
     assert count(settings) == 4
+
+
+def test_one_that_is_only_judged_can_be_promoted_later(
+    registry: Registry, news: Path, later: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compare, "N_DRAWS", 30)
+    monkeypatch.setattr(compare, "N_PART_DRAWS", 10)
+    settings, page = registry.settings, tmp_path / "page.html"
+    corrections = tmp_path / "corrections.jsonl"
+    (document,) = read_documents([str(next(Path(later).glob("*.md")))], on_fault=stop)
+    digests = digests_of(document.record)
+    correction = Correction(
+        at=NOW, path="a.md", record_sha256=digests.record, own_sha256=digests.own, field="quality",
+        predicted=50, value=60, model="small",
+    )  # fmt: skip
+    append_corrections(corrections, [correction])
+    outcome = run([str(news), later], settings, is_judged_only=True, page=page, corrections=corrections)
+    assert (outcome.outcome, outcome.is_dry_run, outcome.version) == ("promoted", True, None)
+    assert (outcome.champion, outcome.n_corrections) == (FIRST, 1)
+    assert champions(settings) == (FIRST, None)
+    assert str(outcome.model) in page.read_text("utf-8")
+
+    other_rule = promote_run(str(outcome.run_id), gate=EQUAL, settings=settings, now=NOW, on_fault=stop)
+    assert not other_rule.is_promoted  # the two runs have no test records in common
+    promoted = promote_run(str(outcome.run_id), gate=GATE, settings=settings, now=NOW, on_fault=stop)
+    assert (promoted.is_promoted, promoted.version, promoted.by) == (True, SECOND, "gate")
+    assert (promoted.verdict, promoted.data_sha256) == (outcome.verdict, outcome.data_sha256)
+    assert champions(settings) == (SECOND, FIRST)
+
+
+def test_another_model_than_the_champion_can_be_compared_with(
+    registry: Registry, archive: Path, training: TrainOutcome
+) -> None:
+    outcome = run([str(archive)], registry.settings, is_judged_only=True, against=training.model)
+    assert (outcome.outcome, outcome.champion) == ("unchanged", training.model)
+    assert "no new data to evaluate on" in outcome.verdict.reasons[0]
+    with pytest.raises(ModelError, match="expected one that does not"):
+        run([str(archive)], registry.settings, against=training.model)
 
 
 @pytest.mark.exhaustive

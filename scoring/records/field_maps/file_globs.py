@@ -79,9 +79,9 @@ def _matches(folder: str, pattern: str) -> Iterable[str]:
 def _nearest(folder: str) -> str | None:
     """The nearest folder with a field map, up to the working folder; for a remote file, only its own."""
     if is_remote(folder):
-        from scoring.storage.remote_copies import has_copy
+        from scoring.storage.remote_copies import process_copies
 
-        return folder if has_copy(f"{folder}/{FILE_NAME}") else None
+        return folder if process_copies().has_copy(f"{folder}/{FILE_NAME}") else None
     top = os.getcwd()
     while not os.path.isfile(os.path.join(folder, FILE_NAME)):
         above = os.path.dirname(folder)

@@ -95,10 +95,10 @@ class FieldMaps:
     def _at(self, url: str) -> FieldMap | None:
         """Map of a remote folder, from it or from the ones above, up to the URL that was given."""
         if url not in self._by_folder:
-            from scoring.storage.remote_copies import has_copy
+            from scoring.storage.remote_copies import process_copies
 
             file, above = f"{url}/{FILE_NAME}", os.path.dirname(url)
-            if has_copy(file):
+            if process_copies().has_copy(file):
                 from scoring.records.field_maps.map_file import read_archive_map  # imports PyYAML
 
                 self._by_folder[url] = read_archive_map(file, ())

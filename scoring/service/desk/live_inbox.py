@@ -8,6 +8,7 @@ import threading
 import time
 import traceback
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -217,7 +218,7 @@ class LiveInbox:
         event = "inbox not read"
         try:
             self.decisions.catch_up()
-            inbox.refresh(self.saved, self._on_progress)
+            inbox.refresh(self.saved, self._on_progress, datetime.now(UTC))
             self.decisions.follow_files()
             event, fault = "inbox read in part", _summary((*inbox.troubles, *self.decisions.torn))
         except _EndedError:

@@ -10,10 +10,11 @@ from msgspec import Meta
 from scoring.explanation.policy import SectionPolicyText
 from scoring.inbox.decision_actions import Outcome, Target
 from scoring.inbox.decision_history import DecisionState
-from scoring.inbox.decision_log import Decided, Id
+from scoring.inbox.decision_log import Decided, Id, Name
 from scoring.inbox.preview import UploadedFile
 from scoring.inbox.rows import Row
 from scoring.records.record import Labels
+from scoring.service.desk.training_state import TrainingState
 
 
 class PreviewRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,6 +59,28 @@ class ChangeRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     targets: list[Target]
     by: str = ""
     client: str = ""
+
+
+class TrainRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who starts a training."""
+
+    by: Name = ""
+    client: Name = ""
+
+
+class CancelRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The training to cancel."""
+
+    id: Id
+
+
+class LearningState(msgspec.Struct, frozen=True):
+    """The service's model, the archive of a training, the latest one, and why that cannot be read."""
+
+    model: str
+    archive: tuple[str, ...]
+    job: TrainingState | None
+    fault: str
 
 
 class Outcomes(msgspec.Struct, frozen=True):

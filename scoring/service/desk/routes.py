@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from importlib.resources import files
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, FastAPI, Query, Request, Response
@@ -22,7 +22,6 @@ from scoring.inbox.preview import UploadedFile, explain_preview, preview
 from scoring.inbox.rule_labels import labels_by_rule
 from scoring.inbox.side_by_side import side_by_side
 from scoring.records.limits import RecordLimitError
-from scoring.service.batching import Admission
 from scoring.service.desk.live_decisions import LiveDecisions
 from scoring.service.desk.live_inbox import LiveInbox
 from scoring.service.desk.live_suggestions import LiveSuggestions
@@ -37,14 +36,12 @@ from scoring.service.desk.messages import (
     SearchRequest,
 )
 from scoring.service.desk.presence import Presence
+from scoring.service.desk.requests import read_request
 from scoring.service.desk.work_queue import DeskWork, WorkQueue
 from scoring.service.middleware import PAGE_POLICY
 from scoring.service.options import RequestLimits
 from scoring.service.problem_details import ProblemError, record_problem
-from scoring.service.request_body import JSON, form_of, read_body
-
-OWN_HEADER = "x-scoring-desk"
-"""Header of all requests of the page; forms and links of other sites cannot send it."""
+from scoring.service.request_body import JSON
 
 _TYPES = {
     "css": "text/css; charset=utf-8",
@@ -53,8 +50,6 @@ _TYPES = {
     "svg": "image/svg+xml",
 }
 _ENCODER = msgspec.json.Encoder()
-
-T = TypeVar("T")
 
 
 @asynccontextmanager
@@ -133,7 +128,7 @@ async def by_rule(request: Request) -> Response:
     """Labels that follow from those that a person has given, by the model's own rules."""
     queue, inbox = request.app.state.desk_work.pages, request.app.state.inbox
     with queue.admission_control.enter() as admission:
-        body = await _body(request, RuleRequest, queue, admission)
+        body = await read_request(request, RuleRequest, queue, admission)
         work = partial(labels_by_rule, inbox.inbox, body.path, inbox.saved, body.labels)
         return await _of_record(queue, work)
 
@@ -143,7 +138,7 @@ async def search(request: Request) -> Response:
     """Paths of the records whose excerpt or body contains each text."""
     queue, inbox = request.app.state.desk_work.pages, request.app.state.inbox
     with queue.admission_control.enter() as admission:
-        body = await _body(request, SearchRequest, queue, admission)
+        body = await read_request(request, SearchRequest, queue, admission)
         return await _json(queue, lambda: {term: inbox.inbox.search(term) for term in body.terms})
 
 
@@ -152,7 +147,7 @@ async def here(request: Request) -> Response:
     """Take note of the record at which a page is."""
     queue, inbox = request.app.state.desk_work.decisions, request.app.state.inbox
     with queue.admission_control.enter() as admission:
-        inbox.be_at(await _body(request, Presence, queue, admission))
+        inbox.be_at(await read_request(request, Presence, queue, admission))
         return Response(b"{}", media_type=JSON)
 
 
@@ -177,7 +172,7 @@ async def rows_of_dropped(request: Request) -> Response:
     """Score dropped files."""
     queue, limits = request.app.state.desk_work.pages, request.app.state.options.limits
     with queue.admission_control.enter() as admission:
-        dropped = await _body(request, PreviewRequest, queue, admission)
+        dropped = await read_request(request, PreviewRequest, queue, admission)
         _check_count(len(dropped.files), "files", limits)
         served = request.app.state.manager.current
         return await _json(
@@ -190,7 +185,7 @@ async def details_of_dropped(request: Request) -> Response:
     """Why a dropped record has its scores."""
     queue, limits = request.app.state.desk_work.pages, request.app.state.options.limits
     with queue.admission_control.enter() as admission:
-        dropped = await _body(request, UploadedFile, queue, admission)
+        dropped = await read_request(request, UploadedFile, queue, admission)
         served = request.app.state.manager.current
         return await _of_record(
             queue, partial(explain_preview, dropped, served.saved, limits.of_record, served.field_map)
@@ -202,7 +197,7 @@ async def decide(request: Request) -> Response:
     """Take decisions, which are not saved yet; the results are in the order of the decisions."""
     queue, inbox = request.app.state.desk_work.decisions, request.app.state.inbox
     with queue.admission_control.enter() as admission:
-        body = await _body(request, DecideRequest, queue, admission)
+        body = await read_request(request, DecideRequest, queue, admission)
         _check_count(len(body.decisions), "decisions", request.app.state.options.limits)
         decided = [(Target(item.path, item.base), _decided(item)) for item in body.decisions]
         act = partial(inbox.decisions.decide, _action(body), decided)
@@ -226,7 +221,7 @@ async def _change(
 ) -> Response:
     queue, inbox = request.app.state.desk_work.writes, request.app.state.inbox
     with queue.admission_control.enter() as admission:
-        body = await _body(request, ChangeRequest, queue, admission)
+        body = await read_request(request, ChangeRequest, queue, admission)
         _check_count(len(body.targets), "targets", request.app.state.options.limits)
         act = partial(change, inbox.decisions, _action(body), body.targets)
         return await _answer(queue, inbox, act, has_rows=True)
@@ -258,20 +253,6 @@ def _action(body: DecideRequest | ChangeRequest) -> Action:
 def _decided(item: DecidedRecord) -> Decided:
     """The decision without its target."""
     return Decided(**{name: getattr(item, name) for name in Decided.__struct_fields__})
-
-
-async def _body(request: Request, type_: type[T], queue: WorkQueue, admission: Admission) -> T:
-    """Read and decode a body, within the limits of request bodies."""
-    if OWN_HEADER not in request.headers:
-        raise ProblemError(403, "origin", f"{OWN_HEADER}: expected this header, which the desk sends")
-    headers = dict(request.scope["headers"])
-    if form_of(headers) != JSON:
-        raise ProblemError(415, "media-type", f"content-type: expected {JSON}", headers={"Accept": JSON})
-    data = await read_body(request.receive, headers, request.app.state.options.limits, admission.hold)
-    try:
-        return await queue.run(partial(msgspec.json.decode, data, type=type_))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ProblemError(422, "body", str(error)) from None
 
 
 def _check_count(count: int, what: str, limits: RequestLimits) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scoring.errors import RecordError
 from scoring.records.corpus import sources_of
 from scoring.records.decode import decode_file
-from scoring.records.files import may_hold_record
+from scoring.records.file_heads import may_hold_record
 from scoring.records.label_spelling import put_labels_back, spellings_of
 from scoring.records.record import Labels, Record
 from scoring.records.write_back import replace_labels, write_labels

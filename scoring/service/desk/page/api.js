@@ -46,6 +46,18 @@ export const suggestions = () => fetch("/desk/suggestions", { headers: DESK_HEAD
 /** The learned policy of the model, in words. */
 export const policy = () => fetch("/desk/policy", { headers: DESK_HEADER }).then(decoded);
 
+/** The latest training, and what a training would use. */
+export const learning = () => fetch("/desk/learning", { headers: DESK_HEADER }).then(decoded);
+
+/** Start a training, unless one is running. */
+export const startTraining = (person) => post("/desk/learning/start", person);
+
+/** Cancel a training. */
+export const cancelTraining = (id) => post("/desk/learning/cancel", { id });
+
+/** Labels that the model got wrong in the last seven days. */
+export const missed = () => fetch("/desk/learning/missed", { headers: DESK_HEADER }).then(decoded);
+
 /** Follow the inbox: all rows, then changed rows. The browser reconnects by itself. */
 export function follow({ begin, rows, decisions, unnamed, here, status, link }) {
   const source = new EventSource(`/desk/events?page=${PAGE}`);

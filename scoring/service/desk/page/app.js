@@ -19,6 +19,7 @@ import { preview } from "./preview.js";
 import { comparison } from "./compare.js";
 import { policyPanel } from "./policy.js";
 import { suggestions } from "./suggestions.js";
+import { learning } from "./learning.js";
 import { many, number, safeUrl, shown } from "./format.js";
 
 const $ = (id) => document.getElementById(id);
@@ -116,6 +117,7 @@ api.follow({
     policyPanel.update(current.model);
     modelNotice.update(current.model);
     suggestions.update(current);
+    learning.update(current);
     if (current.read && states.complete()) redraw();
     if (stale && current.read && !current.total) {
       for (const path of stale) store.remove(path);
@@ -277,6 +279,7 @@ const KEYS = {
   "+": () => publish(list.active, true),
   "-": () => publish(list.active, false),
   p: () => policyPanel.open(status.model),
+  t: () => learning.open(),
   "/": () => $("text").select(),
   "?": showKeys,
 };
@@ -306,6 +309,17 @@ decisions({ redraw, say });
 suggestions.onChange((areFirst) => {
   isFromTop ||= areFirst;
   redraw();
+});
+Object.assign(learning, {
+  onChange: redraw,
+  onShow: openView,
+  onPolicy: () => policyPanel.open(status.model),
+  onSuggestions: () => order("labels"),
+  onOpen(path) {
+    readAddress("?state="); // decided records too
+    redraw(path);
+    detailsPane.open(store.rows.get(path));
+  },
 });
 whenFound((fault) => (fault ? say(fault, true) : redraw()));
 readAddress();

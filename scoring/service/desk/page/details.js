@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { labelsOf } from "./labels.js";
+import { marksOf } from "./marks.js";
 import { states } from "./states.js";
 import { needsReview, sectionOf, sectionText, store, suggestionOf } from "./store.js";
 import { ago, h, heats, linkOf, number, percent, place, signed, when, yesNo } from "./format.js";
@@ -95,6 +96,7 @@ function headOf(row) {
   const facts = [store.hasSections && sectionText(sectionOf(row)), row.provider || "no provider", row.published_at ? `${when(row.published_at)} (${ago(row.published_at)})` : "no date", (row.topics ?? []).join(", ")];
   const parts = [head, h("p", { class: "soft", text: facts.filter(Boolean).join(" · ") }), h("p", { class: "path", text: row.path }), figuresOf(row)];
   if (needsReview(row)) parts.push(h("p", { class: "note review", text: `Needs review: ${row.doubt.reason}.` }));
+  for (const { text, title } of marksOf(row)) parts.push(h("p", { class: "note mark", text: `${text[0].toUpperCase()}${text.slice(1)}: ${title[0].toLowerCase()}${title.slice(1)}.` }));
   const suggestion = suggestionOf(row);
   if (suggestion) parts.push(h("p", { class: "note next", text: `Number ${number(suggestion.rank)} of the records to label next: ${suggestion.reasons.join("; ")}.` }));
   if (row.leader) parts.push(leaderOf(row.leader));

@@ -3,6 +3,7 @@
 import { FIELDS, isLabelled, isUndecided, needsReview, scaleOf, sectionOf, sectionText, store, suggestionOf, unknownOf } from "./store.js";
 import { ago, h, heats, many, number, percent, place, when, yesNo } from "./format.js";
 import { presence } from "./presence.js";
+import { marksOf } from "./marks.js";
 import { by, isMine, nameOf } from "./person.js";
 import { isOutdated, isPending, states } from "./states.js";
 
@@ -196,7 +197,7 @@ function storyOf(rows) {
 }
 
 /** Whether there is nothing to say of the state of a record. */
-const isBare = (row) => row.score && !row.dropped && !isPending(row.path) && !needsReview(row) && !row.corrected?.length && !isLabelled(row) && !presence.at(row.path).length;
+const isBare = (row) => row.score && !row.dropped && !isPending(row.path) && !needsReview(row) && !row.corrected?.length && !isLabelled(row) && !presence.at(row.path).length && !marksOf(row).length;
 
 function rowOf(row, isInStory) {
   const classes = ["row", "record", isInStory && "within", row.fault && "faulty", needsReview(row) && "open", isBare(row) && !suggestionOf(row) && "bare", suggestionOf(row) && "suggested"].filter(Boolean);
@@ -289,6 +290,7 @@ function stateCell(row) {
   else if (row.corrected?.length) cell.append(chip("corrected", "done"));
   if (!(decided && !is_saved) && isLabelled(row)) cell.append(values(row.labels));
   if (row.dropped) cell.append(chip("not saved", "soft"));
+  for (const { text, kind, title } of marksOf(row)) cell.append(chip(text, kind, title));
   const others = presence.at(row.path);
   if (others.length) cell.append(chip(`${others[0]} is here`, "here", `At this record now: ${others.join(", ")}`));
   return cell;

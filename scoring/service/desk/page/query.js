@@ -1,6 +1,7 @@
-// What the filter field asks for: words, "phrases", -without, and fields such as quality:>70 or after:2021-05.
+// What the filter field asks for: words, "phrases", -without, and fields such as quality:>70, after:2021-05 or is:different.
 
 import * as api from "./api.js";
+import { MARKED } from "./marks.js";
 
 const TOKEN = /(-?)(?:([a-z]+):)?(?:"([^"]*)"?|(\S+))/gi;
 const COMPARISON = /^(>=|<=|>|<|=)?(-?\d+(?:\.\d+)?)$/;
@@ -29,6 +30,7 @@ const FIELDS = {
   quality: (value) => compare(value, (row) => row.score?.quality),
   heat: (value) => compare(value, (row) => row.score?.heat),
   published: (value) => ["yes", "no"].includes(value) && ((row) => row.score?.published === (value === "yes")),
+  is: (value) => MARKED[value],
   after: (value) => isDate(value) && ((row) => (row.published_at ?? "") >= value),
   before: (value) => isDate(value) && ((row) => Boolean(row.published_at) && row.published_at < value),
 };
