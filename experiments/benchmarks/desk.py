@@ -64,7 +64,7 @@ def first_rows(page: Page, url: str, n_records: int) -> float:
 def processor_ms(session: CDPSession) -> float:
     """Processor time of the page's main thread so far; milliseconds."""
     metrics = session.send("Performance.getMetrics")["metrics"]
-    return 1000 * sum(metric["value"] for metric in metrics if metric["name"] == "TaskDuration")
+    return 1000 * float(next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration"))
 
 
 def answered(page: Page, key: str, n_keys: int) -> list[float]:

@@ -257,12 +257,10 @@ def test_a_correction_without_a_change_decides_nothing_unless_the_file_has_chang
 
 
 def test_titles_beside_the_details_have_two_lines(desk: Page) -> None:
-    heights = [drawn(desk).first.evaluate("row => row.offsetHeight")]
+    second = drawn(desk).nth(1)
+    expect(second).to_have_css("top", "52px")
     desk.keyboard.press("Enter")
-    expect(desk.locator(".waterfall")).to_be_visible()
-    tops = [row.evaluate("row => row.offsetTop") for row in drawn(desk).all()[:2]]
-    heights.append(tops[1] - tops[0])
-    assert heights == [52, 72]
+    expect(second).to_have_css("top", "72px")
     assert re.search(r" \d{4}-\d\d-\d\d \d\d:\d\d UTC", drawn(desk).first.locator(".facts").inner_text())
 
 
