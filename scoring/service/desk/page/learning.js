@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { setChanged } from "./marks.js";
 import { CLIENT, by, isMine, nameOf } from "./person.js";
-import { h, hour, many, number, shown, when, yesNo } from "./format.js";
+import { h, many, number, shown, when, yesNo } from "./format.js";
 
 const POLL_MS = 2000; // another process of the service may run the training
 const $ = (id) => document.getElementById(id);
@@ -105,7 +105,7 @@ const whose = (job) => (isMine(job) ? "you" : nameOf(job));
 
 function runningOf(job) {
   return [
-    h("p", { class: "soft", text: `Training, started by ${whose(job)} at ${hour(job.started_at)}. It goes on if you close this panel.` }),
+    h("p", { class: "soft", text: `Training, started by ${whose(job)} at ${when(job.started_at)}. It goes on if you close this panel.` }),
     h("p", { id: "learning-stage" }),
     h("progress", { id: "learning-progress", "aria-labelledby": "learning-stage" }),
     h("button", { type: "button", text: "Cancel", on: { click: cancel } }),
