@@ -105,7 +105,7 @@ const whose = (job) => (isMine(job) ? "you" : nameOf(job));
 
 function runningOf(job) {
   return [
-    h("p", { class: "soft", text: `Training, started by ${whose(job)} ${when(job.started_at)}. It goes on if you close this panel.` }),
+    h("p", { class: "soft", text: `Training, started by ${whose(job)} at ${when(job.started_at)}. It goes on if you close this panel.` }),
     h("p", { id: "learning-stage" }),
     h("progress", { id: "learning-progress", "aria-labelledby": "learning-stage" }),
     h("button", { type: "button", text: "Cancel", on: { click: cancel } }),

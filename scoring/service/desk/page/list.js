@@ -137,9 +137,9 @@ function lookOf({ row, rows, isInStory }) {
   if (!row) return rows;
   const ends = store.scales.get(scaleOf(row));
   const state = states.of(row.path);
-  const facts = [FIELDS.join(), store.hasSections, threshold, ends?.heat, ends?.quality, by.get(), nameOf(state.decided_in)];
   const marks = marksOf(row).map(({ text }) => text).join();
-  return [row, state, marks, isInStory, suggestionOf(row), presence.at(row.path).join(), ...facts];
+  const facts = [FIELDS.join(), store.hasSections, threshold, ends?.heat, ends?.quality, by.get(), nameOf(state.decided_in)];
+  return [row, state, isInStory, suggestionOf(row), presence.at(row.path).join(), marks, ...facts];
 }
 
 const isSame = (before, now) => before.length === now.length && before.every((part, index) => part === now[index]);
