@@ -159,7 +159,8 @@ def test_a_failure_says_why(desk: TestClient, programs: Run) -> None:
     assert (job["status"], job["fault"]) == ("failed", "archive: no such file")
     programs("print('no JSON')")
     start(desk)
-    assert ended(desk)["status"] == "failed"
+    job = ended(desk)
+    assert (job["status"], job["fault"]) == ("failed", "a defect of scoring: see the log")
 
 
 def test_a_stop_of_the_service_ends_it_and_the_next_service_says_so(
