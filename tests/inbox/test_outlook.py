@@ -33,11 +33,21 @@ def documents(tmp_path: Path) -> list[Document]:
 
 
 def score(heat: int) -> Score:
-    probabilities = {"lead_probability": 0.9, "published_probability": 0.9, "lead_settled_probability": 0.9}
     return Score(
-        path="a.md", quality=70, quality_low=60.0, quality_high=80.0, heat=heat, heat_expected=70.0,
-        heat_settled=70.0, published=True, published_settled_probability=0.9, model="small", **probabilities,
-    )  # fmt: skip
+        path="a.md",
+        quality=70,
+        quality_low=60.0,
+        quality_high=80.0,
+        heat=heat,
+        heat_expected=70.0,
+        heat_settled=70.0,
+        lead_probability=0.9,
+        published=True,
+        published_probability=0.9,
+        lead_settled_probability=0.9,
+        published_settled_probability=0.9,
+        model="small",
+    )
 
 
 def test_a_decision_or_a_heat_outside_of_its_interval_is_a_change() -> None:

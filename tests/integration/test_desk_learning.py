@@ -75,8 +75,15 @@ def ended(desk_service: Service, inbox: Path, place: Path, training: TrainOutcom
         next_step="scoring promote 12ab",
     )
     served = load_model(Path(training.model)).name
-    times = {"started_at": NOW - timedelta(minutes=4), "ended_at": NOW}
-    state = TrainingState(id="0123456789", status="done", by="Ada", served=served, result=result, **times)
+    state = TrainingState(
+        id="0123456789",
+        status="done",
+        started_at=NOW - timedelta(minutes=4),
+        ended_at=NOW,
+        by="Ada",
+        served=served,
+        result=result,
+    )
     home = place / "home"
     write_state(home, state)
     (document,) = read_documents([str(files[2])], on_fault=stop)

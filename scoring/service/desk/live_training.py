@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import time
+import traceback
 from contextlib import suppress
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -177,8 +178,13 @@ class LiveTraining:
             raise
         except _FailedError as error:
             self._end("cancelled" if self._is_cancelled else "failed", fault=str(error))
-        except (ScoringError, OSError, ValueError) as error:
+        except (ScoringError, OSError) as error:
             self._end("failed", fault=str(error))
+        except Exception as error:  # an unexpected error ends the training, not the service
+            # The traceback without the message, which may quote a record.
+            fields = {"error": type(error).__name__, "trace": traceback.format_tb(error.__traceback__)}
+            _LOG.error("defect", extra={"fields": fields})
+            self._end("failed", fault="a defect of scoring: see the log")
         finally:
             self._task = self._process = None
             self._lock.release()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -12,13 +13,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from filelock import FileLock
 from starlette.testclient import TestClient
 
 from scoring.deployment.gate import Verdict
 from scoring.deployment.loaded_model import ModelSource, ResolvedModel
 from scoring.inbox.rows import Row
 from scoring.service.app import create_app
-from scoring.service.desk import live_training, training_commands
+from scoring.service.desk import live_training
 from scoring.service.desk.live_training import changed_decisions
 from scoring.service.desk.training_commands import environment, next_step, retrain_command, score_command
 from scoring.service.desk.training_state import LOCK, PAGE, STATE, TrainingState, read_state, write_state
@@ -44,7 +46,7 @@ OUTCOME = {
 }
 STEP = {"name": "reading", "done": 3, "total": 4}
 
-Run = Callable[[str, str], None]
+Run = Callable[..., None]
 
 
 def printed(outcome: dict[str, Any]) -> str:
@@ -96,9 +98,11 @@ def start(client: TestClient, by: str = "Ada") -> dict[str, Any]:
 
 def until(client: TestClient, is_there: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     ends = time.monotonic() + SECONDS
-    while not is_there(job := ask(client)["job"]):
+    job: dict[str, Any] = ask(client)["job"]
+    while not is_there(job):
         assert time.monotonic() < ends, job
         time.sleep(0.02)
+        job = ask(client)["job"]
     return job
 
 
@@ -115,11 +119,11 @@ def test_a_training_is_followed_to_its_verdict_and_the_changed_decisions(
     lines = "".join(json.dumps(score | {"path": f"{folder}/{score['path']}"}) + "\n" for score in scores)
     programs(f"{progress(STEP)}; {printed(OUTCOME)}", f"print({lines!r}, end='')")
     assert ask(desk) == {
-        "model": desk.app.state.inbox.saved.name,
+        "model": first["score"]["model"],
         "archive": ["archive"],
         "job": None,
         "fault": "",
-    }  # type: ignore[attr-defined]
+    }
     job = start(desk)
     assert (job["status"], job["by"], job["stage"]) == ("running", "Ada", "starting")
     job = ended(desk)
@@ -155,7 +159,8 @@ def test_a_failure_says_why(desk: TestClient, programs: Run) -> None:
     assert (job["status"], job["fault"]) == ("failed", "archive: no such file")
     programs("print('no JSON')")
     start(desk)
-    assert ended(desk)["status"] == "failed"
+    job = ended(desk)
+    assert (job["status"], job["fault"]) == ("failed", "a defect of scoring: see the log")
 
 
 def test_a_stop_of_the_service_ends_it_and_the_next_service_says_so(
@@ -179,7 +184,7 @@ def test_one_of_a_killed_service_is_interrupted_and_one_of_another_process_is_no
 ) -> None:
     state = TrainingState(id="0123456789", status="running", started_at=datetime.now(UTC), by="Ada")
     write_state(settings.home, state)
-    with live_training.FileLock(settings.home / LOCK):  # as the other process has it
+    with FileLock(settings.home / LOCK):  # as the other process has it
         assert ask(desk)["job"]["status"] == "running"
         assert start(desk, "Bob")["by"] == "Ada"
         assert post(desk, "cancel", {"id": state.id}).status_code == 503
@@ -258,7 +263,7 @@ def test_the_commands_promote_nothing_and_have_the_settings_of_the_service(
     assert score_command(Path("/inbox"), "12ab", settings)[-2:] == ["--", "/inbox"]
     assert next_step("0123456789abcdef", champion, settings) == "scoring promote 0123456789ab"
     assert next_step("12ab", named, settings) == "scoring serve --model runs:/12ab"
-    monkeypatch.setattr(training_commands.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
     variables = environment(settings)
     assert variables["SCORING_THREADS"] == "1"
     for name in ("HOME", "TRACKING_URI", "JOURNAL"):
