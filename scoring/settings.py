@@ -138,7 +138,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_store_named(self) -> bool:
         """Whether the store was set explicitly, or is not the home's default store."""
-        return self.store_origin != _DEFAULT or self.tracking_uri != _own_store(self.home)
+        return self.store_origin != _DEFAULT or self.tracking_uri != own_store(self.home)
 
     def __repr__(self) -> str:
         # A URI may contain credentials, and a repr ends up in logs.
@@ -200,7 +200,7 @@ def load_settings(**overrides: Any) -> Settings:
         if checked.get(name) is not None:
             checked[name] = _absolute(checked[name])
     defaults: dict[str, Any] = {
-        "tracking_uri": _own_store(home),
+        "tracking_uri": own_store(home),
         "store_origin": _origin_of("tracking_uri", by_source),
         "fields_origin": _origin_of("fields", by_source),
         "experiment_origin": _origin_of("experiment", by_source),
@@ -319,14 +319,14 @@ def _origin_of(key: str, by_source: dict[str, dict[str, Any]]) -> str:
     return f"environment SCORING_{key.upper()}" if source == "environment" else source
 
 
+def own_store(home: Path) -> str:
+    """Return the address of the default store of a home."""
+    return f"sqlite:///{home / 'mlflow.db'}"
+
+
 def setting_names() -> list[str]:
     """Return the names of the settings."""
     return [name for name in Settings.__struct_fields__ if not name.endswith("_origin")]
-
-
-def _own_store(home: Path) -> str:
-    """Address of the default store of a home."""
-    return f"sqlite:///{home / 'mlflow.db'}"
 
 
 def _absolute(path: Path) -> Path:

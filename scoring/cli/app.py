@@ -17,6 +17,7 @@ from typing import Annotated
 import typer
 
 from scoring.cli import (
+    demo,
     drift,
     environment,
     experiments,
@@ -101,6 +102,7 @@ def scoring(
 
 
 _HEADINGS = {
+    "Start": ("demo",),
     "Data": ("init", "sample", "validate", "features", "relate", "audit", "suggest", "drift"),
     "Train": ("train", "evaluate", "backtest", "tune", "reproduce"),
     "Score": ("score", "explain", "policy", "watch", "restore"),
@@ -122,6 +124,7 @@ _COMMAND_MODULES = (
     promotion,
     reproduce,
     export_import,
+    demo,
     serve,
     watch,
     environment,

@@ -210,9 +210,10 @@ class Terminal:
         """Remove the progress bars and the status for good."""
         self._erase_status()
         self._status = ""
-        self._close_bars()
+        self.close_bars()
 
-    def _close_bars(self) -> None:
+    def close_bars(self) -> None:
+        """Remove the progress bars for good."""
         self._is_done_with_progress = True
         if self._progress is not None:
             self._progress.stop()
@@ -221,7 +222,7 @@ class Terminal:
     def _clear_progress(self) -> None:
         # Bars and results on one screen would overwrite each other.
         if sys.stdout.isatty():
-            self._close_bars()
+            self.close_bars()
 
     @staticmethod
     def _console() -> Console:

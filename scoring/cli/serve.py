@@ -8,6 +8,7 @@ import sys
 from collections import deque
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 RATE_SECONDS = 10
 """Time over which the status line counts requests a second."""
 
-_LOCAL = ("127.0.0.1", "localhost", "::1")
+LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
 def serve(
@@ -111,13 +112,25 @@ def serve(
         inbox=inbox,
         token_file=token_file,
         is_token_file_shared=insecure_token_file,
-        hosts=(*_LOCAL, host) if is_local and token_file is None else (),
+        hosts=(*LOCAL, host) if is_local and token_file is None else (),
         origins=tuple(allow_origin or ()),
         has_images=images,
         limits=read_limits(limit or ()),
     )
     level = "error" if terminal.is_quiet else "debug" if terminal.is_debug else "info"
-    start(terminal, service, host=host, port=port, workers=workers, log_level=level)
+    tell = partial(_tell, terminal, inbox) if sys.stderr.isatty() else None
+    start(terminal, service, host=host, port=port, workers=workers, log_level=level, on_listening=tell)
+
+
+def _tell(terminal: Terminal, inbox: Path | None, address: str) -> None:
+    """Print the address of the desk and that of the scores."""
+    what = (
+        f"with the records of {name_of(inbox)}"
+        if inbox
+        else "for a preview of dropped files (--inbox DIR shows the records of a folder)"
+    )
+    terminal.note(f"the desk, {what}: {address}")
+    terminal.note(f"scores: POST {address}v1/score, described at {address}docs; Ctrl-C stops")
 
 
 def start(
@@ -128,18 +141,19 @@ def start(
     port: int,
     workers: int = 1,
     log_level: str,
-    on_listening: Callable[[str], None] = lambda address: None,
+    on_listening: Callable[[str], None] | None,
 ) -> None:
-    """Serve until a signal; a terminal shows the address once the service listens, then a status line."""
+    """Serve until a signal, with a status line on a terminal; ``on_listening`` gets the service's URL."""
     from scoring.service.process import Watcher
     from scoring.service.server import run
 
     signals.release()  # the service answers accepted requests before it stops
-    status = _Status(terminal, service)
+    status = _Status(terminal)
 
-    def tell(address: str) -> None:
-        status.begin(address)
-        on_listening(address)
+    def on_address(address: str) -> None:
+        status.address = address
+        if on_listening is not None:
+            on_listening(address)
 
     is_watched = sys.stderr.isatty() and workers == 1  # several processes write their logs by themselves
     run(
@@ -148,7 +162,7 @@ def start(
         port=port,
         workers=workers,
         log_level=log_level,
-        on_listening=tell if sys.stderr.isatty() else on_listening,
+        on_listening=on_address,
         watcher=Watcher(_LogAboveStatus(terminal), status.update) if is_watched else None,
     )
 
@@ -166,25 +180,13 @@ class _LogAboveStatus(io.TextIOBase):
 
 
 class _Status:
-    """The address of a service, then its requests: how many, how many a second, in how long."""
+    """The last line of a terminal while a service runs: its requests, how many a second, and the time."""
 
-    def __init__(self, terminal: Terminal, service: ServiceOptions) -> None:
-        self._terminal, self._service = terminal, service
-        self._address = ""
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+        self.address = ""
         self._n_seconds = 0
         self._counts: deque[int] = deque([0], maxlen=RATE_SECONDS + 1)
-
-    def begin(self, address: str) -> None:
-        """Print the address, and what is there."""
-        self._address = address
-        inbox = self._service.inbox
-        what = (
-            f"with the records of {name_of(inbox)}"
-            if inbox
-            else "for a preview of dropped files (--inbox DIR shows the records of a folder)"
-        )
-        self._terminal.note(f"the desk, {what}: {address}")
-        self._terminal.note(f"scores: POST {address}v1/score, described at {address}docs; Ctrl-C stops")
 
     def update(self, n_requests: int) -> None:
         """Show the number of requests so far; called every second."""
@@ -192,7 +194,7 @@ class _Status:
         self._counts.append(n_requests)
         rate = (n_requests - self._counts[0]) / (len(self._counts) - 1)
         self._terminal.status(
-            f"serving {self._address}: {n_requests:,} request{'s' * (n_requests != 1)}, {rate:,.1f}/s, "
+            f"serving {self.address}: {n_requests:,} request{'s' * (n_requests != 1)}, {rate:,.1f}/s, "
             f"{timedelta(seconds=self._n_seconds)}; Ctrl-C stops"
         )
 

@@ -23,7 +23,7 @@ from scoring.tracking.queries import (
     run_of_version,
 )
 from scoring.tracking.registry import champion, exact_address, resolve_model
-from scoring.tracking.run_artifacts import add_page, read_columns, read_config, read_evaluation
+from scoring.tracking.run_artifacts import add_page, read_columns, read_config, read_evaluation, read_report
 from scoring.tracking.run_search import best_runs, find_run, list_runs
 from scoring.tracking.runs import (
     EvaluationRun,
@@ -84,6 +84,7 @@ __all__ = [
     "read_columns",
     "read_config",
     "read_evaluation",
+    "read_report",
     "read_run",
     "register_run",
     "repair_addresses",

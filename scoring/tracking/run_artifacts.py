@@ -15,6 +15,7 @@ from scoring.errors import TrackingError, shown
 from scoring.evaluation.results import Evaluation
 from scoring.extras import require
 from scoring.tracking.queries import RunRecord
+from scoring.tracking.staged_run import REPORT
 from scoring.tracking.store import Store, load_mlflow, opened
 
 _CONFIG, _IMPORTANCES = "config.json", "importances.csv"
@@ -116,6 +117,30 @@ def read_columns(store: Store, run: RunRecord) -> dict[str, tuple[str, ...]]:
         for row in csv.DictReader(file):
             columns.setdefault(row["booster"], []).append(row["feature"])
     return {booster: tuple(names) for booster, names in columns.items()}
+
+
+def read_report(store: Store, run: RunRecord) -> bytes:
+    """Read the report of a run.
+
+    Parameters
+    ----------
+    store : Store
+        The store.
+    run : RunRecord
+        The run: see :func:`read_run`.
+
+    Returns
+    -------
+    bytes
+        HTML.
+
+    Raises
+    ------
+    TrackingError
+        If the run has no report, or the store cannot be read.
+    """
+    with _files(store, run, REPORT) as (path,):
+        return path.read_bytes()
 
 
 def add_page(store: Store, run_id: str, path: str, page: str) -> str:

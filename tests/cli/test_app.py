@@ -29,6 +29,7 @@ from scoring.errors import ModelError
 from scoring.records.synthetic.policy import Policy
 
 COMMANDS = (
+    "demo",
     "init",
     "sample",
     "validate",

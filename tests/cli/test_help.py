@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from scoring import cli
 from scoring.cli.help import MAX_SUMMARY_CHARS
 
-HEADINGS = ["Data", "Train", "Score", "Compare and promote", "Serve", "Admin"]
+HEADINGS = ["Start", "Data", "Train", "Score", "Compare and promote", "Serve", "Admin"]
 LEAKED = re.compile(
     r"Value error|Input should|pydantic|click|argument\(s\)"  # messages
     r"|list\[|<(int|str|float|path|bool)|range>|x>=|x<="  # metavars

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from scoring.cli import app
 from scoring.cli.console import Terminal
-from scoring.cli.serve import RATE_SECONDS, start
+from scoring.cli.serve import RATE_SECONDS, serve
 from scoring.service import server
 from scoring.service.options import ServiceOptions
 from scoring.service.process import Watcher
@@ -31,8 +31,8 @@ def test_terminal_gets_the_address_then_the_requests(monkeypatch: pytest.MonkeyP
         watcher.log.write('{"event":"request"}\n')
 
     monkeypatch.setattr(server, "run", run)
-    service = ServiceOptions(load_settings(), inbox=Path("news"))
-    start(Terminal(), service, host="127.0.0.1", port=8080, log_level="info")
+    Path("news").mkdir()
+    serve(Terminal(), model="shipped", inbox=Path("news"))
     shown = screen.getvalue()
     assert shown.startswith("the desk, with the records of news: http://127.0.0.1:8080/\nscores: POST ")
     status = "serving http://127.0.0.1:8080/: 31 requests, 3.1/s, 0:00:11; Ctrl-C stops"
@@ -47,21 +47,20 @@ def test_log_of_several_processes_has_no_status(monkeypatch: pytest.MonkeyPatch)
         on_listening("http://127.0.0.1:8080/")
 
     monkeypatch.setattr(server, "run", run)
-    service = ServiceOptions(load_settings())
-    start(Terminal(), service, host="127.0.0.1", port=8080, workers=2, log_level="info")
+    serve(Terminal(), model="shipped", workers=2)
     assert "--inbox DIR shows the records of a folder" in screen.getvalue()
 
 
 def test_address_is_told_once_it_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     addresses: list[str] = []
 
-    def serve(_: Any, listener: socket.socket, *__: Any, **___: Any) -> int:
+    def serve_at(_: Any, listener: socket.socket, *__: Any, **___: Any) -> int:
         (address,) = addresses
         with socket.create_connection(listener.getsockname()[:2], timeout=60):
             assert address == f"http://localhost:{listener.getsockname()[1]}/"
         return signal.SIGTERM
 
-    monkeypatch.setattr(server, "serve", serve)
+    monkeypatch.setattr(server, "serve", serve_at)
     service = ServiceOptions(load_settings(), model="shipped")
     server.run(service, host="localhost", port=0, log_level="error", on_listening=addresses.append)
     assert len(addresses) == 1

@@ -59,6 +59,7 @@ NOT_RUN = {
     "retrain": "likewise",
     "ui": "serves until it is interrupted",
     "serve": "likewise; tests/integration/test_service.py runs it",
+    "demo": "likewise; tests/cli/test_demo.py runs it",
     "watch": "likewise; tests/integration/test_watch.py runs it",
 }
 WITH_MODEL = {"evaluate", "score", "explain", "drift"}
