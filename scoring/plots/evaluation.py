@@ -6,14 +6,26 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import StrMethodFormatter
 
 from scoring.evaluation.metrics import has_published
 from scoring.evaluation.paired_figures import predicted_labels
 from scoring.evaluation.results import Evaluation
-from scoring.plots.drawing import BLUE, GREY, MAX_BARS, ORANGE, empty, new_figure, scatter
+from scoring.plots.drawing import (
+    BLUE,
+    GREY,
+    MAX_BARS,
+    ORANGE,
+    empty,
+    new_figure,
+    note_beyond,
+    scatter,
+    view,
+)
 
 MAX_STEPS = 500  # of a drawn curve
 N_BINS = 10  # of the predicted probability
+MIN_BIN = 10  # records of a bin
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 Predictions = Mapping[str, np.ndarray]
@@ -80,7 +92,9 @@ def quality_figure(predictions: Predictions) -> Figure:
     axes.set(xlabel="True quality (points)", ylabel="Predicted quality (points)")
     if not true.size:
         return empty(figure, axes)
-    low, high = min(true.min(), predicted.min()), max(true.max(), predicted.max())
+    low, high = view(np.concatenate([true, predicted]))
+    n_beyond = int(((np.minimum(true, predicted) < low) | (np.maximum(true, predicted) > high)).sum())
+    note_beyond(figure, n_beyond)
     axes.axline((low, low), slope=1, color=ORANGE, linewidth=1.5, label="perfect prediction")
     scatter(axes, true, predicted)
     margin = 0.03 * (high - low) + 1
@@ -183,34 +197,53 @@ def average_precision(precision: np.ndarray, recall: np.ndarray) -> float:
 
 
 def calibration(
-    truth: np.ndarray, probability: np.ndarray, n_bins: int = N_BINS
+    truth: np.ndarray, probability: np.ndarray, n_bins: int = N_BINS, min_records: int = MIN_BIN
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean probability, share of positives and count of each non-empty bin; bins of equal width.
+    """Mean probability, share of positives and count of each bin.
+
+    Bins of equal width are merged with their neighbours to the right until each has `min_records`; what is
+    left over joins the last one.
 
     Examples
     --------
-    >>> calibration(np.array([False, True, True]), np.array([0.125, 0.875, 0.875]), n_bins=2)
-    (array([0.125, 0.875]), array([0., 1.]), array([1, 2]))
+    >>> truth, probability = np.array([False, True, True, True]), np.array([0.125, 0.375, 0.875, 0.875])
+    >>> calibration(truth, probability, n_bins=4, min_records=2)
+    (array([0.25 , 0.875]), array([0.5, 1. ]), array([2, 2]))
     """
     bins = np.minimum((probability * n_bins).astype(int), n_bins - 1)
-    used, count = np.unique(bins, return_counts=True)
-    middle = np.array([probability[bins == index].mean() for index in used])
-    share = np.array([truth[bins == index].mean() for index in used])
-    return middle, share, count
+    groups: list[list[int]] = [[]]
+    for index in np.unique(bins).tolist():
+        if np.isin(bins, groups[-1]).sum() >= min_records:
+            groups.append([])
+        groups[-1].append(index)
+    if len(groups) > 1 and np.isin(bins, groups[-1]).sum() < min_records:
+        groups[-2:] = [groups[-2] + groups[-1]]
+    masks = [np.isin(bins, group) for group in groups]
+    middle = np.array([probability[mask].mean() for mask in masks])
+    share = np.array([truth[mask].mean() for mask in masks])
+    return middle, share, np.array([int(mask.sum()) for mask in masks])
 
 
 def calibration_figure(predictions: Predictions) -> Figure:
-    """Reliability diagram: observed share of positives by predicted probability, in bins of equal width.
+    """Reliability diagram: observed share of positives by predicted probability, and the records of each bin.
 
-    Error bars are the 95 % intervals of a share (Wilson, 1927); they are wide for bins with few records.
+    Bins are those of :func:`calibration`; error bars are the 95 % intervals of a share (Wilson, 1927).
     """
-    figure, axes = new_figure(f"{_heading(predictions)}: calibration", predictions["lead"].size)
-    axes.set(xlabel="Predicted probability", ylabel="Observed share", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-    if not predictions["lead"].size:
+    n_records = predictions["lead"].size
+    figure, axes = new_figure(f"{_heading(predictions)}: calibration", n_records)
+    axes.set(xlabel="Predicted probability", ylabel="Observed share", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
+    if not n_records:
         return empty(figure, axes)
+    figure.set_figheight(7.5)
+    axes.remove()
+    axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
+    axes.set(ylabel="Observed share", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
+    below.set(xlabel="Predicted probability", ylabel="Records", yscale="log", ylim=(1, 8 * n_records))
+    below.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    below.minorticks_off()
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--", label="perfect")
     # The first marker is larger, so that it stays visible behind the second.
-    for target, colour, marker, size in (("lead", BLUE, "o", 8), ("published", ORANGE, "s", 5)):
+    for target, colour, marker, size, side in (("lead", BLUE, "o", 8, -1), ("published", ORANGE, "s", 5, 1)):
         if target not in decisions_of(predictions):
             continue
         truth, probability = predictions[target].astype(float), predictions[f"{target}_probability"]
@@ -220,7 +253,12 @@ def calibration_figure(predictions: Predictions) -> Figure:
             middle, share, yerr=np.maximum([share - low, high - share], 0), color=colour, marker=marker,
             markersize=size, linewidth=1.5, elinewidth=1, capsize=2, label=target,
         )  # fmt: skip
-    axes.set_aspect("equal")
+        bars = below.bar(middle + side * 0.013, count, width=0.022, color=colour)
+        below.bar_label(bars, [f"{number:,}" for number in count], fontsize=8, rotation=90, padding=2)
+    for panel in (axes, below):
+        panel.spines[["top", "right"]].set_visible(False)
+        panel.grid(alpha=0.3)
+        panel.set_axisbelow(True)
     figure.legend(loc="outside lower center", frameon=False, ncols=3, title="with 95 % intervals")
     return figure
 
@@ -276,6 +314,10 @@ def _spread_figure(title: str, groups: Mapping[str, np.ndarray], n_records: int,
         return empty(figure, axes)
     spread = np.array([np.quantile(values, _QUANTILES) for values in groups.values()])
     rows = np.arange(len(groups))
+    low, high = view(np.append(spread, 0))
+    margin = 0.03 * (high - low) + 0.5
+    axes.set_xlim(low - margin, high + margin)
+    note_beyond(figure, int(((spread[:, 0] < low) | (spread[:, 4] > high)).sum()), "row")
     axes.axvline(0, color=GREY, linewidth=1)
     axes.hlines(rows, spread[:, 0], spread[:, 4], color=BLUE, linewidth=1.2, label="5 % to 95 %")
     axes.hlines(rows, spread[:, 1], spread[:, 3], color=BLUE, linewidth=6, alpha=0.5, label="25 % to 75 %")

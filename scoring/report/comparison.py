@@ -10,6 +10,7 @@ from scoring.evaluation.comparison import Comparison
 from scoring.evaluation.metrics import MEANINGS
 from scoring.evaluation.paired_figures import Difference, SliceDifference
 from scoring.evaluation.section_changes import SECTION
+from scoring.evaluation.verdict import comparison_verdict
 from scoring.plots import differences_figure, to_svg
 from scoring.report.pages import interval, render, signed, words
 
@@ -26,8 +27,8 @@ class Moved(NamedTuple):
 def comparison_report(comparison: Comparison) -> str:
     """Render the differences between two runs or models, with their intervals, as one page.
 
-    The page is self-contained, like that of :func:`scoring.report.evaluation_report`. Of records it shows
-    paths, dates, scores and words of features.
+    The page begins with a verdict in one sentence. It is self-contained, like that of
+    :func:`scoring.report.evaluation_report`. Of records it shows paths, dates, scores and words of features.
 
     Parameters
     ----------
@@ -46,6 +47,8 @@ def comparison_report(comparison: Comparison) -> str:
         "comparison.html.j2",
         title=f"{comparison.second.name} against {comparison.first.name}",
         intro=_intro(comparison),
+        verdict=comparison_verdict(comparison),
+        contents=_contents(comparison),
         comparison=comparison,
         differences=changed.values(),
         same=[words(name) for name in differences if name not in changed],
@@ -55,6 +58,17 @@ def comparison_report(comparison: Comparison) -> str:
         families=_families(entry for entry in moved if entry.differences),
         tables=(("Parameters", comparison.parameters), ("Data", comparison.data)),
     )
+
+
+def _contents(comparison: Comparison) -> list[tuple[str, str]]:
+    """Ids and names of the parts of the page."""
+    has_sections = comparison.sections or comparison.sections_left_out
+    return [
+        ("figures", "Metrics"),
+        *([("sections", "Sections")] if has_sections else []),
+        *(("slices", "Slices"), ("flips", "Decision changes"), ("policy", "Policy")),
+        ("making", "Models and data"),
+    ]
 
 
 def _significant(part: SliceDifference) -> list[Difference]:

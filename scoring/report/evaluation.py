@@ -14,6 +14,7 @@ from scoring.artifact.manifest import TrainingFacts
 from scoring.evaluation.error_analysis import ErrorAnalysis
 from scoring.evaluation.metrics import LOWER_IS_BETTER, MEANINGS
 from scoring.evaluation.results import Evaluation, Figure, Slice
+from scoring.evaluation.verdict import evaluation_verdict
 from scoring.explanation.attribution import MAX_EXPLAINED
 from scoring.explanation.policy import SectionPolicyText
 from scoring.plots import evaluation_figures, importance_figure, to_svg
@@ -27,7 +28,8 @@ MAX_CONTRIBUTIONS = 15
 _CAPTIONS = {
     "quality": "Each point is a record; on the line the prediction is exact.",
     "heat": "Each point is a record that leads its story; at a cross the predicted lead is wrong.",
-    "calibration": "On the dashed line, a predicted probability of 70 % is right for 70 % of the records.",
+    "calibration": "On the dashed line, a predicted probability of 70 % is right for 70 % of the records. "
+    "Below: the records of each point; points of few records are merged.",
     "precision_recall": "Farther up and right is better; a dotted line is the precision of a random guess.",
     "residuals_by_month": "Left of zero the predictions are too low, right of it too high.",
     "residuals_by_provider": "The providers with the most records. Left of zero the predictions are too low.",
@@ -90,8 +92,9 @@ def evaluation_report(
 ) -> str:
     """Render metrics, plots, worst errors and feature contributions of a model as one page.
 
-    The page is self-contained: style and plots are inline, there is no script, and nothing is fetched. Of
-    records it shows paths, dates, providers and words of features, as ``scoring explain`` does.
+    The page begins with a verdict in one sentence. It is self-contained: style and plots are inline, there is
+    no script, and nothing is fetched. Of records it shows paths, dates, providers and words of features, as
+    ``scoring explain`` does, and the titles of those with the worst errors.
 
     Parameters
     ----------
@@ -106,7 +109,7 @@ def evaluation_report(
     counts : mapping of str to int
         Numbers of records by use.
     account : ErrorAnalysis
-        Worst errors, and mean absolute contributions of features.
+        Worst errors of quality, heat and published, and mean absolute contributions of features.
     importances : iterable of (feature, booster, gain, split)
         See :func:`scoring.plots.importance_figure`.
     policies : sequence of SectionPolicyText
@@ -117,25 +120,28 @@ def evaluation_report(
     str
         HTML; deterministic.
     """
-    rows = list(_rows(evaluation))
+    rows, at_ingest = list(_rows(evaluation)), _at_ingest(evaluation)
+    policies = [policy for policy in policies if policy.lines]
     return render(
         "evaluation.html.j2",
         title=title,
         intro=intro,
+        verdict=evaluation_verdict(evaluation),
+        contents=_contents(at_ingest, policies),
         evaluation=evaluation,
         rows=rows,
         headlines=[row for row in rows if row.name in HEADLINES],
         baselines=list(evaluation.baselines),
         plots=_plots(evaluation),
         headline_names=[name for name in HEADLINES if name in evaluation.figures],
-        at_ingest=_at_ingest(evaluation),
+        at_ingest=at_ingest,
         families=_families(evaluation.slices),
-        misses=account.misses,
+        account=account,
         max_reasons=MAX_REASONS,
         contributions=account.contributions[:MAX_CONTRIBUTIONS],
         max_explained=MAX_EXPLAINED,
         importances=_importance_plots(importances),
-        policies=[policy for policy in policies if policy.lines],
+        policies=policies,
         training=training,
         data_path=data_path,
         data_sha256=data_sha256,
@@ -143,6 +149,17 @@ def evaluation_report(
         sections=_sections(evaluation, training),
         config=_yaml(training),
     )
+
+
+def _contents(at_ingest: object, policies: object) -> list[tuple[str, str]]:
+    """Ids and names of the parts of the page."""
+    parts = (
+        *(("figures", "Metrics"), ("plots", "Plots"), ("ingest", "At ingest"), ("slices", "Slices")),
+        *(("misses", "Worst errors"), ("features", "Features"), ("policy", "Policy"), ("data", "Data")),
+        ("config", "Configuration"),
+    )
+    is_empty = {"ingest": not at_ingest, "policy": not policies}
+    return [(name, text) for name, text in parts if not is_empty.get(name)]
 
 
 def _rows(evaluation: Evaluation) -> Iterable[FigureRow]:

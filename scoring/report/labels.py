@@ -81,8 +81,10 @@ def _calibration(predictions: Predictions) -> str:
     summaries = []
     for target in decisions_of(predictions) if predictions["lead"].size else ():
         truth, probability = predictions[target].astype(float), predictions[f"{target}_probability"]
-        middle, share, _ = calibration(truth, probability)
-        bins = ", ".join(f"{p:.0%} observed {s:.0%}" for p, s in zip(middle, share, strict=True))
+        bins = ", ".join(
+            f"{p:.0%} observed {s:.0%} ({n:,} records)"
+            for p, s, n in zip(*calibration(truth, probability), strict=True)
+        )
         summaries.append(f"{target}: predicted {bins}")
     return f"Observed share of positives by predicted probability. {'; '.join(summaries) or 'No data'}."
 

@@ -49,6 +49,7 @@ def _environment() -> Environment:
         "count": count,
         "day": day,
         "words": words,
+        "heat": heat,
         "plot": Markup,  # SVG of scoring.plots, which escapes its texts
         "breakable": breakable,
     }
@@ -75,6 +76,17 @@ def percent(probability: float) -> str:
     ('12\xa0%', '–')
     """  # noqa: RUF002 -- a dash
     return ABSENT if isnan(probability) else f"{number(100 * probability, 0)}\N{NO-BREAK SPACE}%"
+
+
+def heat(value: int) -> str:
+    """Format a heat; a negative one is that of a record that does not lead its story.
+
+    Examples
+    --------
+    >>> heat(120), heat(-1)
+    ('120', 'no lead')
+    """
+    return "no lead" if value < 0 else f"{value:,}"
 
 
 def signed(value: float, digits: int = 1) -> str:

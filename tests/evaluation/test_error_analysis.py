@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import msgspec
 import numpy as np
 import pytest
 
 from scoring.artifact.saved_model import SavedModel
-from scoring.evaluation.error_analysis import N_MISSES, analyse_errors, worst_misses
+from scoring.evaluation.error_analysis import (
+    MAX_TITLE_CHARS,
+    N_MISSES,
+    analyse_errors,
+    worst_heat,
+    worst_misses,
+    worst_published,
+)
 from scoring.explanation.attribution import MAX_EXPLAINED, mean_contributions, quality_reasons
 from scoring.features.table import build_table
 from scoring.records.record import Document, Record
@@ -57,6 +65,42 @@ def test_account_has_both(saved: SavedModel) -> None:
     account = analyse_errors(model, DOCUMENTS[:3], table, predictions([0.0, 2.0, -4.0]))
     assert [miss.path for miss in account.misses] == ["02.md", "01.md"]
     assert account.contributions == mean_contributions(model, table)
+
+
+def with_decisions() -> dict[str, np.ndarray]:
+    return predictions([0.0] * 4) | {
+        "heat": np.array([70.0, -1.0, np.nan, 30.0]),
+        "heat_predicted": np.array([70, 50, 9, 20]),
+        "lead_probability": np.array([1.0, 0.75, 0.5, 1.0]),
+        "published": np.array([1.0, 0.0, np.nan, 0.0]),
+        "published_predicted": np.array([False, True, True, False]),
+        "published_probability": np.array([0.125, 0.625, 0.75, 0.25]),
+    }
+
+
+def test_worst_heat_and_decisions_of_known_labels(saved: SavedModel) -> None:
+    columns = with_decisions()
+    heat, published = worst_heat(DOCUMENTS[:4], columns), worst_published(DOCUMENTS[:4], columns)
+    assert [(miss.path, miss.heat, miss.predicted, miss.lead_probability) for miss in heat] == [
+        ("01.md", -1, 50, 0.75),
+        ("03.md", 30, 20, 1.0),
+    ]
+    assert [(miss.path, miss.published, miss.probability) for miss in published] == [
+        ("00.md", True, 0.125),
+        ("01.md", False, 0.625),
+    ]
+    account = analyse_errors(saved.models.quality, DOCUMENTS[:4], build_table(RECORDS[:4]), columns)
+    assert (account.heat, account.published) == (heat, published)
+
+
+def test_errors_have_titles_in_one_safe_line() -> None:
+    record = msgspec.structs.replace(RECORDS[0], title="A quiet\u202e day\n" + "at the harbour " * 40)
+    (miss, _) = worst_heat(
+        [msgspec.structs.replace(DOCUMENTS[0], record=record), *DOCUMENTS[1:4]],
+        with_decisions() | {"heat": np.array([0.0, 50.0, np.nan, 30.0])},
+    )
+    assert miss.title.startswith("A quiet\\u202e day\\nat the harbour ")
+    assert len(miss.title) == MAX_TITLE_CHARS + 3
 
 
 def test_no_more_than_so_many(saved: SavedModel) -> None:

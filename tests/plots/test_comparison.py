@@ -35,5 +35,16 @@ def test_gains_have_dots_whiskers_and_a_panel_for_each_unit() -> None:
     np.testing.assert_allclose(np.asarray(whiskers), [[[0.125, 0], [0.5, 0]], [[-0.25, 1], [0.5, 1]]])
 
 
+def test_wide_interval_does_not_squeeze_the_others() -> None:
+    names = ("lead_accuracy", "heat_ndcg_10", "published_f1")
+    differences = {name: Difference(name, 0.5, 0.625, 0.125, 0.0625, 0.25) for name in names}
+    wide = Difference("published_recall", 0.5, 0.75, 0.25, -8.0, 8.5)
+    (axes,) = differences_figure(differences | {"published_recall": wide}).axes
+    assert axes.get_xlim() == (-1.5, 1.5)
+    arrows = [line for line in axes.get_lines() if line.get_marker() in "<>"]
+    assert [np.asarray(arrow.get_xydata()).tolist() for arrow in arrows] == [[[-1.5, 3.0]], [[1.5, 3.0]]]
+    assert axes.get_xlabel().endswith("; an arrow: the interval goes on")
+
+
 def test_no_difference_says_so() -> None:
     assert differences_figure({}).axes[0].texts[0].get_text() == "no data"

@@ -12,6 +12,7 @@ from scoring.plots import evaluation_figures
 from scoring.plots.drawing import MAX_BARS
 from scoring.plots.evaluation import (
     MAX_STEPS,
+    calibration,
     calibration_figure,
     heat_figure,
     precision_recall,
@@ -58,7 +59,7 @@ def test_every_figure_can_be_saved(n: int, is_one_class: bool) -> None:
         figure.savefig(png, format="png", dpi=40)
         assert png.getvalue().startswith(b"\x89PNG")
         assert f"{n} record" in figure.get_suptitle()
-        assert all(axes.get_xlabel() for axes in figure.axes)
+        assert figure.axes[-1].get_xlabel()
 
 
 def test_quality_shows_each_record_and_the_error() -> None:
@@ -122,13 +123,45 @@ def test_precision_recall_says_what_it_cannot_draw() -> None:
 
 def test_calibration_draws_the_share_of_each_bin() -> None:
     columns = predictions(0) | {
-        "lead": np.array([True, False, True, True]),
-        "lead_probability": np.array([0.42, 0.48, 0.97, 1.0]),
-        "published": np.array([False, False, False, True]),
-        "published_probability": np.array([0.0, 0.01, 0.02, 0.03]),
+        "lead": np.repeat([True, False, True, True], 5),
+        "lead_probability": np.repeat([0.42, 0.48, 0.97, 1.0], 5),
+        "published": np.repeat([False, False, False, True], 5),
+        "published_probability": np.repeat([0.0, 0.01, 0.02, 0.03], 5),
     }
     line = next(line for line in calibration_figure(columns).axes[0].lines if line.get_color() == "#0072B2")
     np.testing.assert_allclose(np.asarray(line.get_xydata()), [[0.45, 0.5], [0.985, 1.0]])
+
+
+def test_bins_of_few_records_are_merged() -> None:
+    probability = np.concatenate([np.full(12, 0.05), np.full(3, 0.35), np.full(8, 0.55), np.full(4, 0.95)])
+    truth = np.arange(27) % 2 == 0
+    middle, share, count = calibration(truth, probability)
+    assert count.tolist() == [12, 15]
+    assert middle.tolist() == pytest.approx([0.05, (3 * 0.35 + 8 * 0.55 + 4 * 0.95) / 15])
+    assert share.tolist() == pytest.approx([0.5, 8 / 15])
+    few = calibration(truth[:4], probability[:4])
+    assert few[2].tolist() == [4]
+
+
+def test_calibration_counts_the_records_of_its_points() -> None:
+    figure = calibration_figure(predictions(300))
+    _, below = figure.axes
+    numbers = [text.get_text() for text in below.texts]
+    columns = predictions(300)
+    expected = [
+        calibration(columns[name], columns[f"{name}_probability"])[2] for name in ("lead", "published")
+    ]
+    assert numbers == [str(number) for counts in expected for number in counts]
+
+
+def test_one_far_record_does_not_squeeze_the_others() -> None:
+    columns = predictions(60)
+    columns["quality"] = columns["quality"].copy()
+    columns["quality"][0] = 9000
+    figure = quality_figure(columns)
+    assert figure.get_suptitle().endswith("60 records, 1 record out of view")
+    assert figure.axes[0].get_xlim()[1] < 400
+    assert "out of view" not in quality_figure(predictions(60)).get_suptitle()
 
 
 def test_heat_counts_who_leads() -> None:

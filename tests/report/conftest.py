@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from scoring.artifact.saved_model import SavedModel
-from scoring.evaluation.error_analysis import ErrorAnalysis, WorstError
+from scoring.evaluation.error_analysis import ErrorAnalysis, WorstError, WorstHeat, WorstPublished
 from scoring.explanation.attribution import Contribution
 from scoring.explanation.results import Reason
 from scoring.report import evaluation_report
@@ -87,8 +87,9 @@ def make_page() -> Callable[[str], Page]:
 def values(training: TrainOutcome, saved: SavedModel) -> dict[str, Any]:
     """What the report of the small training is made of."""
     miss = WorstError(
-        path="news/a.md", day="2018-11-09", provider="a.example", quality=84, predicted=52.4, low=40.0,
-        high=63.5, reasons=(Reason("has_image", "the record has an image: no", -17.75),),
+        path="news/a.md", title="A quiet day at the harbour", day="2018-11-09", provider="a.example",
+        quality=84, predicted=52.4, low=40.0, high=63.5,
+        reasons=(Reason("has_image", "the record has an image: no", -17.75),),
     )  # fmt: skip
     return {
         "evaluation": training.evaluation,
@@ -103,6 +104,27 @@ def values(training: TrainOutcome, saved: SavedModel) -> dict[str, Any]:
             (
                 Contribution("has_image", "the record has an image", 8.0),
                 Contribution("title_chars", "length of the title", 2.0),
+            ),
+            (
+                WorstHeat(
+                    path="news/b.md",
+                    title="",
+                    day="2018-11-10",
+                    provider="",
+                    heat=-1,
+                    predicted=1200,
+                    lead_probability=0.75,
+                ),
+            ),
+            (
+                WorstPublished(
+                    path="news/c.md",
+                    title="<b>Gulls</b>",
+                    day="2018-11-11",
+                    provider="a.example",
+                    published=False,
+                    probability=0.875,
+                ),
             ),
         ),
         "importances": [("title_chars", "quality", 3.0, 4), ("age_hours", "lead", 1.0, 2)],

@@ -68,6 +68,11 @@ COMPARISON = Comparison(
 )
 
 
+def test_verdict_stands_on_top(page: Any) -> None:
+    (verdict,) = [text for _, of, text in page.all("p") if of.get("class") == "verdict"]
+    assert verdict == "The second is better on quality and no worse elsewhere: promote it."
+
+
 @pytest.fixture(scope="module")
 def page(make_page: MakePage) -> Any:
     return make_page(comparison_report(COMPARISON))
@@ -87,11 +92,11 @@ def test_page_stands_alone_and_is_the_same_each_time(page: Any) -> None:
 def test_sides_and_records_are_named(page: Any) -> None:
     assert page.texts("h1") == ["wide 1 against default 3"]
     paragraphs = page.texts("p")
-    assert paragraphs[0] == (
+    assert paragraphs[1] == (
         "First: default 3; second: wide 1. Differences on 1,200 records scored by both, "
         "2021-05-15 to 2021-07-01, 1,100 of them with labels."
     )
-    assert paragraphs[1] == "Some records were in a training."
+    assert paragraphs[2] == "Some records were in a training."
     assert page.texts("dd") == ["default 3, model default@1111", f"wide 1, model wide@2222, run {'feed' * 8}"]
 
 
@@ -234,4 +239,4 @@ def test_hostile_names_are_text(make_page: MakePage) -> None:
     )
     html = comparison_report(hostile)
     assert "<script" not in html
-    assert make_page(html).texts("p")[1] == bad
+    assert make_page(html).texts("p")[2] == bad

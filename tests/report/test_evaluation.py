@@ -15,6 +15,7 @@ from jinja2 import UndefinedError
 from scoring.artifact.saved_model import SavedModel
 from scoring.evaluation.error_analysis import ErrorAnalysis
 from scoring.evaluation.results import Evaluation, Figure, Slice
+from scoring.evaluation.verdict import evaluation_verdict
 from scoring.explanation.policy import policy_texts
 from scoring.model.policy_change import ChangedEffect, PolicyChange
 from scoring.plots import evaluation_figures
@@ -68,7 +69,7 @@ def test_page_can_be_read_without_eyes(page: Any) -> None:
     assert of["lang"] == "en"
     assert page.texts("title") == page.texts("h1") == ["Evaluation of small"]
     assert next(tag for tag, _, _ in page.all("h1", "h2", "h3", "h4")) == "h1"
-    assert not page.all("h3", "h4")
+    assert page.texts("h3", "h4") == ["Quality", "Heat", "Published"]
     plots = page.all("svg")
     assert len(plots) == 8
     assert all(of["role"] == "img" and of["aria-label"].endswith(".") for _, of, _ in plots)
@@ -121,9 +122,27 @@ def test_smallest_parts_are_left_out_and_counted(
 
 
 def test_misses_have_reasons(page: Any) -> None:
-    (item,) = [text for text in page.texts("li") if text.startswith("news/a.md")]
+    (item,) = [text for text in page.texts("li") if "news/a.md" in text]
+    assert item.startswith("A quiet day at the harbour news/a.md ")
     assert "Labelled 84, predicted 52 (40 to 64), error −32; a.example, 2018-11-09" in item  # noqa: RUF001
     assert item.endswith("−17.8 the record has an image: no")  # noqa: RUF001
+
+
+def test_worst_heat_and_decisions_are_listed(page: Any) -> None:
+    (heat,) = [text for text in page.texts("li") if "news/b.md" in text]
+    assert heat == ("news/b.md Labelled no lead, predicted 1,200, lead with 75 %; no provider, 2018-11-10")
+    (decision,) = [text for text in page.texts("li") if "news/c.md" in text]
+    assert decision.startswith(
+        "<b>Gulls</b> news/c.md Labelled not published, predicted to be published with 88 %;"
+    )
+
+
+def test_verdict_stands_on_top_and_the_contents_below(page: Any, values: Any) -> None:
+    (verdict,) = [text for _, of, text in page.all("p") if of.get("class") == "verdict"]
+    assert verdict == evaluation_verdict(values["evaluation"]) != ""
+    links = [(of["href"], text) for _, of, text in page.all("a")]
+    assert links[0] == ("#figures", "Metrics")
+    assert [href for href, _ in links] == [f"#{of['id']}" for _, of, _ in page.all("h2")]
 
 
 def test_contributions_have_bars_as_long_as_their_points(page: Any) -> None:
@@ -154,7 +173,7 @@ def test_hostile_names_are_text(make_report: Callable[..., str], make_page: Make
     predictions = evaluation.predictions | {
         name: np.array([bad] * n_records, dtype=object) for name in ("provider", "section", "path")
     }
-    miss = msgspec.structs.replace(values["account"].misses[0], path=bad, provider=bad)
+    miss = msgspec.structs.replace(values["account"].misses[0], path=bad, title=bad, provider=bad)
     html = make_report(
         title=bad, intro=bad, data_path=bad, account=ErrorAnalysis((miss,), ()),
         importances=[(bad, bad, 1.0, 1)],
@@ -179,8 +198,9 @@ def test_what_is_not_there_is_said(make_report: Callable[..., str], make_page: M
     evaluation = changed(values["evaluation"], baselines={}, slices=(), at_ingest={})
     page = make_page(make_report(evaluation=evaluation, account=ErrorAnalysis((), ()), importances=[]))
     assert "No slice has enough records." in page.texts("p")
-    assert "None: every quality was predicted exactly." in page.texts("p")
+    assert "None: every label was predicted exactly." in page.texts("p")
     assert "At ingest" not in page.texts("a")
+    assert not [of for _, of, _ in page.all("p") if of.get("class") == "verdict"]
 
 
 def test_labels_say_what_plots_show(values: Any) -> None:
@@ -211,10 +231,11 @@ def test_importance_names_the_strongest() -> None:
     assert importance_label("lead", [("a", "lead", 0.0, 0)]).endswith("Strongest: a 0%.")
 
 
-@pytest.mark.parametrize("missing", ["title", "intro"])
+@pytest.mark.parametrize("missing", ["title", "intro", "verdict", "contents"])
 def test_template_names_nothing_unknown(missing: str) -> None:
+    names = ("title", "intro", "verdict", "contents")
     with pytest.raises(UndefinedError, match=missing):
-        render("page.html.j2", **{name: "a" for name in ("title", "intro") if name != missing})
+        render("page.html.j2", **{name: "a" for name in names if name != missing})
 
 
 def test_the_policy_is_written_in_words(
