@@ -25,7 +25,7 @@ def home(
     tracking_uri: options.TrackingUri = None,
     json: options.Json = False,
 ) -> None:
-    """Show what is in the home and what is missing, like check."""
+    """Check the home folder: what is in it, and what is missing."""
     check(terminal, repair=repair, tracking_uri=tracking_uri, json=json)
 
 

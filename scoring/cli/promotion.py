@@ -52,7 +52,7 @@ def promote(
         ),
     ] = None,
     name: Name = None,
-    figure: Metric = _METRIC,
+    metric: Metric = _METRIC,
     allow_equal: AllowEqual = False,
     margin: Margin = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the decision, change nothing.")] = False,
@@ -81,7 +81,7 @@ def promote(
         model,
         on=on or (),
         name=name,
-        gate=_gate(figure, allow_equal, margin),
+        gate=_gate(metric, allow_equal, margin),
         reason=reason,
         is_dry_run=dry_run,
         has_own_scores=include_own_scores,
@@ -139,7 +139,7 @@ def retrain(
         typer.Option(metavar="LEDGER", help="Ledger of corrections. Default: the champion's, if it had one."),
     ] = None,
     name: Name = None,
-    figure: Metric = _METRIC,
+    metric: Metric = _METRIC,
     allow_equal: AllowEqual = False,
     margin: Margin = None,
     wait: Annotated[
@@ -169,7 +169,7 @@ def retrain(
         config=load_config(config) if config is not None else None,
         corrections=corrections,
         name=name,
-        gate=_gate(figure, allow_equal, margin),
+        gate=_gate(metric, allow_equal, margin),
         wait_minutes=wait,
         has_own_scores=include_own_scores,
         settings=options.settings_of(
@@ -181,7 +181,7 @@ def retrain(
     _show(terminal, outcome, is_json=json)
 
 
-def _gate(figure: str, allow_equal: bool, margin: float | None) -> GateConfig:
+def _gate(metric: str, allow_equal: bool, margin: float | None) -> GateConfig:
     from scoring.deployment.gate import GateConfig
     from scoring.tracking import own_name
 
@@ -190,9 +190,9 @@ def _gate(figure: str, allow_equal: bool, margin: float | None) -> GateConfig:
     if allow_equal and margin is None:
         margin = _MARGIN
     try:
-        return GateConfig(figure=own_name(figure), margin=margin)
+        return GateConfig(figure=own_name(metric), margin=margin)
     except ValueError as error:
-        raise typer.BadParameter(f"--{error}") from None
+        raise typer.BadParameter(f"--{str(error).replace('figure:', 'metric:')}") from None
 
 
 def _show(terminal: Terminal, outcome: PromoteOutcome, *, is_json: bool) -> None:

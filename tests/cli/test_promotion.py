@@ -80,7 +80,7 @@ def test_dry_runs_and_force(registry: Registry) -> None:
         (["--force"], "--force requires --reason TEXT, and --reason requires --force"),
         (["--reason", "so"], "--force requires --reason TEXT, and --reason requires --force"),
         (["--margin", "0.1"], "--margin requires --allow-equal"),
-        (["--figure", "beauty"], "figure: got 'beauty'"),
+        (["--metric", "beauty"], "--metric: got 'beauty'"),
     ],
 )
 def test_options_that_do_not_go_together(registry: Registry, options: list[str], message: str) -> None:
@@ -102,7 +102,7 @@ def test_what_the_gate_is_asked_for(
     for options in (
         (),
         ("--allow-equal",),
-        ("--allow-equal", "--margin", "0.1", "--figure", "lead_accuracy"),
+        ("--allow-equal", "--margin", "0.1", "--metric", "lead_accuracy"),
     ):
         assert run(registry, "retrain", archive, *options).exit_code == 130
     assert [(gate.figure, gate.margin) for gate in gates] == [
