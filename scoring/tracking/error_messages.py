@@ -16,6 +16,14 @@ _MEANINGS = (
     (r"too many (\d+) error responses", r"the server answered \1 each time"),
     (r"endpoint \S+ failed with error code (401|403)\b", r"the server answered \1: user, password or token?"),
     (r"endpoint \S+ failed with error code (\d+)", rf"the server answered \1: {_NO_MLFLOW}"),
+    (
+        r"(?i)registered model with name=(\S+) not found",
+        r'there is no registered model \1: "scoring promote RUN" makes a run its champion',
+    ),
+    (
+        r"(?i)registered model alias (\S+) not found",
+        r'no version has the alias \1: "scoring promote RUN" makes a run the champion',
+    ),
     (r"response body was not in a valid JSON format", f"the server answered with a page: {_NO_MLFLOW}"),
 )
 # Libraries through which MLflow accesses databases, servers and object stores, by module of their errors.

@@ -65,8 +65,11 @@ def test_looking_for_a_champion_creates_nothing_and_does_not_import_mlflow(tmp_p
     [
         ("default", r"^model: got 'default', expected runs:/ID, models:/NAME/VERSION or models:/NAME@ALIAS$"),
         ("models:/scoring/latest", r"^model: got 'models:/scoring/latest', expected "),
-        ("models:/scoring/9", r": cannot load models:/scoring/9: .*not found"),
-        ("models:/scoring@champion", r": cannot load models:/scoring@champion: .*not found"),
+        ("models:/scoring/9", r": cannot load models:/scoring/9: there is no registered model scoring: "),
+        (
+            "models:/scoring@champion",
+            r': cannot load models:/scoring@champion: .*: "scoring promote RUN" makes a run its champion$',
+        ),
         ("runs:/" + "0" * 32, r": cannot load runs:/0{32}: Run with id=0{32} not found$"),
     ],
 )
