@@ -13,6 +13,16 @@ import typer
 from scoring.cli import cluster, options
 from scoring.cli.console import Terminal
 
+_CLOSING = {
+    "run_id": "MLflow run",
+    "model": "model",
+    "model_uri": "model in MLflow",
+    "n_records": "labelled records",
+    "n_faults": "records that cannot be used",
+    "n_own_labels": "labels that scoring wrote",
+}
+"""What the last lines of a training call its values; JSON has all of them."""
+
 
 def train(
     terminal: Terminal,
@@ -106,13 +116,15 @@ def _show_outcome(terminal: Terminal, outcome: Any, names: Iterable[str], *, is_
     """Show an evaluation and the named attributes of its outcome."""
     from scoring.cli import formats
     from scoring.cli.tables import common
+    from scoring.evaluation.verdict import evaluation_verdict
 
     attributes = {name: getattr(outcome, name) for name in names}
     if is_json:
         terminal.out(formats.to_json(attributes | {"evaluation": outcome.evaluation}))
         return
     terminal.show(common.evaluation(outcome.evaluation), "")
-    terminal.show(common.named(item for item in attributes.items() if item[0] != "metrics"))
+    rows = [(_CLOSING[name], value) for name, value in attributes.items() if name in _CLOSING]
+    terminal.show(common.named([("verdict", evaluation_verdict(outcome.evaluation)), *rows]))
 
 
 def evaluate(

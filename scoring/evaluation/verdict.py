@@ -90,7 +90,7 @@ def comparison_verdict(comparison: Comparison) -> str:
         gain = f"better on {_listed(better)}, but " if better else ""
         return f"The second is {gain}worse on {_listed(worse)}: keep the first."
     if not better:
-        return "The second is not significantly better on anything that matters: keep the first."
+        return "The second is not significantly better in any headline metric: keep the first."
     deciding = "quality_mae" if "quality_mae" in comparison.differences else by_verdict["better"][0]
     option = "" if deciding in by_verdict["better"] else f" with --metric {by_verdict['better'][0]}"
     return f"The second is better on {_listed(better)} and no worse elsewhere: promote it{option}."

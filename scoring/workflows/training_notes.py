@@ -23,6 +23,7 @@ from scoring.training.folder_policies import FolderConflict
 from scoring.training.section_difference import MAX_RECORDS
 
 FEW_RECORDS = 50  # labels up to which a training warns of its errors
+MAX_NAME_CHARS = 32  # so that a line with two names fits a terminal
 
 
 def labels_note(corpus: LabelledDataset) -> str:
@@ -32,9 +33,9 @@ def labels_note(corpus: LabelledDataset) -> str:
     return f"labels: {counts}" + (f"; none of {' and '.join(absent)}" if absent else "")
 
 
-def copies_note(
+def copies_notes(
     corpus: LabelledDataset, is_test: NDArray[np.bool_], apart: Literal["copies", "stories"]
-) -> str:
+) -> list[str]:
     """Say how many records the evaluated fit leaves out as copies of test records; empty if none.
 
     Parameters
@@ -48,31 +49,28 @@ def copies_note(
 
     Returns
     -------
-    str
-        One line, with the first of them and its test record.
+    list of str
+        Two short lines: how many and why, and the first of them with its test record.
     """
     is_copy = corpus.copies_of(is_test, apart)
     if not is_copy.any():
-        return ""
+        return []
     groups = corpus.stories if apart == "stories" else corpus.copies
     first = int(np.flatnonzero(is_copy)[0])
     of = int(np.flatnonzero(is_test & (groups == groups[first]))[0])
     copy, original = (_short_name(corpus.documents[row]) for row in (first, of))
-    reason = (
-        "other coverage of stories in the test block"
-        if apart == "stories"
-        else "copies of test records (the same URL, or nearly the same title; of a recurring title, nearly "
-        "the same excerpt)"
-    )
-    return (
-        f"{is_copy.sum():,} of {(~is_test).sum():,} earlier records are left out of the evaluated fit as "
-        f"{reason}; first: {copy}, of {original}"
-    )
+    reason = "other coverage of test stories" if apart == "stories" else "copies of test records"
+    return [
+        f"{is_copy.sum():,} of {(~is_test).sum():,} earlier records are not in the evaluated fit: {reason}",
+        f"first: {copy}, of {original}",
+    ]
 
 
 def _short_name(document: Document) -> str:
-    """Name of the file of a document, with the line after the first in a file of lines."""
-    return os.path.basename(document.path) + (f":{document.line}" if document.line > 1 else "")
+    """End of the name of a document's file, with the line after the first in a file of lines."""
+    name = os.path.basename(document.path)
+    short = name if len(name) <= MAX_NAME_CHARS else f"...{name[3 - MAX_NAME_CHARS :]}"
+    return shown(short) + (f":{document.line}" if document.line > 1 else "")
 
 
 def section_notes(sections: Sequence[str], models: FittedComponents, config: TrainConfig) -> list[str]:

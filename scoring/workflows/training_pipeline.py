@@ -43,7 +43,7 @@ from scoring.training.splits import test_mask
 from scoring.training.training_set import TrainingSet
 from scoring.workflows.coverage import deriver_of
 from scoring.workflows.training_notes import (
-    copies_note,
+    copies_notes,
     folder_warnings,
     labels_note,
     merged_archives,
@@ -236,9 +236,10 @@ def _evaluate_holdout(
         raise ModelError("split: got no record in the test block, expected some: raise test_ratio")
     cutoffs = cutoffs_before(corpus, is_test, config.split.gap_hours)
     training = corpus.training_split(is_test, cutoffs, config)
-    if left_out := copies_note(corpus, is_test, config.split.apart):
-        counted(training, left_out)
-        reporter.note(left_out)
+    if left_out := copies_notes(corpus, is_test, config.split.apart):
+        counted(training, "; ".join(left_out))
+        for note in left_out:
+            reporter.note(note)
     models = _fit(training, config, settings, reporter, trainer, "earlier records")
     as_of = as_of_training(config)
     test_records = corpus.as_seen(is_test, as_of)

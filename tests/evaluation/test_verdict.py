@@ -83,7 +83,7 @@ def difference(name: str, verdict: str) -> Difference:
         (
             {"quality_mae": "unsure"},
             False,
-            "The second is not significantly better on anything that matters: keep the first.",
+            "The second is not significantly better in any headline metric: keep the first.",
         ),
         ({}, False, "No record has labels: only the decisions of both can be compared."),
     ],

@@ -37,16 +37,27 @@ _INGEST_METRICS = (
     *("lead_accuracy", "lead_brier", "heat_mae", "heat_within_5", "heat_ndcg_10"),
     *("published_f1", "published_brier"),
 )
+_HEATS = (
+    "heat: of the record as it is now, -1 if another one leads its story; settles at: once all coverage is\n"
+    "there; expected: the mean over what its quality and lead may be, by which the desk sorts"
+)
 _SLICE_METRICS = ("quality_mae", "lead_accuracy", "heat_within_5", "published_f1")
 
 
-def scores_table(scores: Iterable[Score], titles: Mapping[str, str] | None = None) -> Table:
-    """Scores of the labels that the model has, highest heat first; with titles, the titles of the records."""
+def scores_table(
+    scores: Iterable[Score], titles: Mapping[str, str] | None = None, *, all_with: str = "--format jsonl"
+) -> Table:
+    """Scores of the labels that the model has, highest heat first; with titles, the titles of the records.
+
+    Warnings for which there is no room are counted, with the option that shows them.
+    """
     rows = sorted(scores, key=rank)
     columns = shown_columns((HEAT, SETTLED, QUALITY, INTERVAL, LEAD, PUBLISHED), rows)
     heads = [column.head for column in columns] + (["title"] if titles else [])
     drops = ("record" if titles else "", "warnings", "settles at", "90 % interval", "lead")
-    table = empty_table(*heads, "record", "warnings", drops=drops)
+    n_warnings = sum(len(score.warnings) for score in rows)
+    counted = f"{n_warnings:,} warning{'s' * (n_warnings != 1)}: {all_with} shows them" if n_warnings else ""
+    table = empty_table(*heads, "record", "warnings", drops=drops, left_out={"warnings": counted})
     for score in rows:
         path, warnings = Text(score.path, overflow="fold"), Text("; ".join(score.warnings))
         table.add_row(*cells_of(columns, score), *_title(score.path, titles), path, warnings)
@@ -67,9 +78,10 @@ def evaluation(evaluation: Evaluation) -> RenderableType:
 
 def explanation(explanation: Explanation) -> RenderableType:
     """A score, then for each target its base value and the contribution of each feature."""
-    views: list[RenderableType] = [scores_table([explanation.score])]
+    views: list[RenderableType] = [scores_table([explanation.score], all_with="--json")]
     if explanation.expected_heat is not None:
         views.append(Text(f"expected heat {explanation.expected_heat:.2f}"))
+        views.append(Text(_HEATS, style="dim"))
     for target, reasons in explanation.reasons.items():
         why = f"why this {target}"
         table = empty_table("adds>", "feature", why, drops=("feature",), wraps=(why,))
@@ -205,12 +217,20 @@ def _slices(evaluation: Evaluation) -> Table:
     return table
 
 
-def empty_table(*columns: str, drops: Sequence[str] = (), wraps: Sequence[str] = ()) -> Table:
+def empty_table(
+    *columns: str,
+    drops: Sequence[str] = (),
+    wraps: Sequence[str] = (),
+    left_out: Mapping[str, str] | None = None,
+) -> Table:
     """An empty table; a column whose name ends in ``>`` is right-aligned.
 
-    On a narrow terminal columns are left out, first those of ``drops``; those of ``wraps`` are wrapped.
+    On a narrow terminal columns are left out, first those of ``drops``; those of ``wraps`` are wrapped. See
+    :class:`FittedTable`.
     """
-    table = FittedTable(drops=drops, wraps=wraps, box=None, pad_edge=False, header_style="bold")
+    table = FittedTable(
+        drops=drops, wraps=wraps, left_out=left_out, box=None, pad_edge=False, header_style="bold"
+    )
     for column in columns:
         table.add_column(column.removesuffix(">"), justify="right" if column.endswith(">") else "left")
     return table

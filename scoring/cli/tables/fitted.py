@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,7 @@ _MIN_TEXT_CHARS = 20
 _MIN_WRAPPED_CHARS = 36
 _PLACES = ("record", "where", "files")  # cropped at the front: the end of a path distinguishes it
 _NEVER_CROPPED = (
-    *("metric", "mean", "column", "setting", "parameter", "95 % interval"),
+    *("metric", "mean", "column", "feature", "setting", "parameter", "95 % interval"),
     *("run", "when (UTC)", "began (UTC)", "month", "as of"),
 )
 _GAP = 2  # between two columns, by the padding of rich
@@ -32,14 +32,24 @@ class FittedTable(Table):
         the right, except the first column. A line below the table names the columns that were left out.
     wraps : sequence of str
         Heads of columns whose text is wrapped instead of cropped.
+    left_out : mapping of str to str
+        Lines below the table about columns without room, by their heads; empty for none.
     **options
         Those of a ``rich.table.Table``.
     """
 
-    def __init__(self, *, drops: Sequence[str] = (), wraps: Sequence[str] = (), **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        drops: Sequence[str] = (),
+        wraps: Sequence[str] = (),
+        left_out: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
         self.drops = tuple(drops)
         self.wraps = tuple(wraps)
+        self.left_out = left_out or {}
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         widths = [_width_of(column, console) for column in self.columns]
@@ -69,9 +79,11 @@ class FittedTable(Table):
         for row in self.rows:
             table.rows.append(row)
         yield table
-        left_out = [str(column.header) for number, column in enumerate(self.columns) if number not in kept]
-        if left_out:
-            yield Text(f"no room for: {', '.join(left_out)}", style="dim")
+        heads = [str(column.header) for number, column in enumerate(self.columns) if number not in kept]
+        unsaid = ", ".join(head for head in heads if head not in self.left_out)
+        said = [self.left_out[head] for head in heads if head in self.left_out]
+        for line in filter(None, (unsaid and f"no room for: {unsaid}", *said)):
+            yield Text(line, style="dim")
 
     def _kept(self, least: Sequence[int], max_width: int) -> list[int]:
         """Numbers of the columns that fit in their least width, at least one."""

@@ -10,6 +10,7 @@ from rich.console import Console, RenderableType
 
 from scoring.audit.finding import Finding
 from scoring.cli.tables import common
+from scoring.explanation.results import Explanation, Reason
 from scoring.model.score import Score
 
 SCORE = Score(
@@ -46,7 +47,7 @@ def lines_of(view: RenderableType, width: int, *, is_terminal: bool = True) -> l
 def test_no_line_is_wrapped_and_no_number_cropped(width: int) -> None:
     lines = lines_of(common.scores_table([SCORE, OTHER], TITLES), width)
     assert max(map(len, lines)) <= width
-    n_notes = sum(line.startswith("no room for: ") for line in lines)
+    n_notes = sum(line.startswith(("no room for: ", "4 warnings: ")) for line in lines)
     assert len(lines) == 3 + n_notes
     assert lines[1].split()[0] == "103"
     head = lines[0].split()
@@ -58,7 +59,24 @@ def test_title_stands_for_the_file_on_80_columns() -> None:
     assert lines[0].split()[-1] == "title"
     assert "Garbaholt pilots" in lines[1]
     assert "records.csv:17" in lines[2]
-    assert lines[3] == "no room for: record, warnings"
+    assert lines[3:] == ["no room for: record", "4 warnings: --format jsonl shows them"]
+
+
+def test_warnings_without_room_are_counted_and_others_not_named() -> None:
+    sure = msgspec.structs.replace(SCORE, warnings=())
+    one = msgspec.structs.replace(SCORE, warnings=SCORE.warnings[:1])
+    assert lines_of(common.scores_table([sure], TITLES), 80)[2] == "no room for: record"
+    assert lines_of(common.scores_table([sure]), 80)[2:] == []
+    lines = lines_of(common.scores_table([sure, one], all_with="--json"), 80)
+    assert lines[3:] == ["1 warning: --json shows them"]
+
+
+def test_names_of_features_are_whole() -> None:
+    reason = Reason("coverage_best_lead_hours", "from the best coverage to the record: " + "hours " * 20, 1.5)
+    explanation = Explanation(score=SCORE, expected_heat=88.5, base={}, reasons={"lead": (reason,)})
+    lines = lines_of(common.explanation(explanation), 80)
+    assert any(line.startswith("+1.50  coverage_best_lead_hours  from the best") for line in lines)
+    assert max(map(len, lines)) <= 110
 
 
 def test_end_of_a_path_is_kept() -> None:
