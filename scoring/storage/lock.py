@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scoring.errors import ScoringError, naming
 from scoring.storage.home import LOCK_MODE, create_file
 
+if TYPE_CHECKING:
+    from filelock import FileLock
+
 
 @contextmanager
-def only_one(folder: Path, task: str, *, now: datetime, wait_minutes: float = 0.0) -> Iterator[None]:
+def only_one(
+    folder: Path,
+    task: str,
+    *,
+    now: datetime,
+    wait_minutes: float = 0.0,
+    on_wait: Callable[[str], None] = lambda holder: None,
+) -> Iterator[None]:
     """Hold a lock during the block; the system releases it when the process ends.
 
     Parameters
@@ -27,6 +38,8 @@ def only_one(folder: Path, task: str, *, now: datetime, wait_minutes: float = 0.
         Current time, aware UTC, shown to other processes.
     wait_minutes : float
         Timeout for another process; minutes, >= 0.
+    on_wait : callable
+        Called with a description of that process before it is waited for.
 
     Raises
     ------
@@ -39,7 +52,10 @@ def only_one(folder: Path, task: str, *, now: datetime, wait_minutes: float = 0.
     # Locking truncates the lock file, so the holder is stored in a separate file.
     holder = folder / f"{task}.holder"
     try:
-        with FileLock(folder / f"{task}.lock", timeout=wait_minutes * 60, mode=LOCK_MODE):
+        lock = FileLock(folder / f"{task}.lock", timeout=0, mode=LOCK_MODE)
+        if wait_minutes > 0 and not _is_free(lock):
+            on_wait(_describe(holder))
+        with lock.acquire(timeout=wait_minutes * 60):
             with naming(holder):
                 create_file(holder)
                 holder.write_text(
@@ -53,6 +69,16 @@ def only_one(folder: Path, task: str, *, now: datetime, wait_minutes: float = 0.
         raise ScoringError(
             f"{folder / task}.lock: held by {_describe(holder)}: only one process may {task}"
         ) from None
+
+
+def _is_free(lock: FileLock) -> bool:
+    from filelock import Timeout
+
+    try:
+        with lock:
+            return True
+    except Timeout:
+        return False
 
 
 def _describe(holder: Path) -> str:

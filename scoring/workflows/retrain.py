@@ -114,7 +114,11 @@ def retrain(
     require("train")
     name = name or settings.registered_model
     prepare_home(settings.home)
-    with only_one(settings.home, "retrain", now=now, wait_minutes=wait_minutes):
+
+    def on_wait(holder: str) -> None:
+        reporter.note(f"waiting up to {wait_minutes:g} minutes for the retraining of {holder}")
+
+    with only_one(settings.home, "retrain", now=now, wait_minutes=wait_minutes, on_wait=on_wait):
         store = Store(settings.tracking_uri, settings.home)
         standing = find_standing_champion(store, name, settings, reporter)
         current = standing.load(settings, reporter).saved if standing else None

@@ -47,12 +47,20 @@ def test_another_process_is_told_who_holds_it_until_that_is_killed(tmp_path: Pat
 
 
 def test_whoever_waits_comes_next(tmp_path: Path) -> None:
-    with subprocess.Popen(hold(tmp_path, seconds=0.5), stdout=subprocess.PIPE, text=True) as other:
+    waited: list[str] = []
+    with subprocess.Popen(hold(tmp_path, seconds=60), stdout=subprocess.PIPE, text=True) as other:
+
+        def on_wait(holder: str) -> None:
+            waited.append(holder)
+            other.send_signal(signal.SIGKILL)
+
         assert other.stdout is not None
         assert other.stdout.readline() == "held\n"
-        with only_one(tmp_path, "train", now=NOW, wait_minutes=1):
+        with only_one(tmp_path, "train", now=NOW, wait_minutes=1, on_wait=on_wait):
             assert json.loads((tmp_path / "train.holder").read_text())["pid"] == os.getpid()
-    assert other.returncode == 0
+    assert waited == [f"process {other.pid} since 2019-05-01T00:00:00+00:00"]
+    with only_one(tmp_path, "train", now=NOW, wait_minutes=1, on_wait=waited.append):
+        assert len(waited) == 1
 
 
 def test_it_is_free_after_an_error(tmp_path: Path) -> None:
