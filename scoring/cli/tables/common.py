@@ -37,10 +37,10 @@ _INGEST_METRICS = (
     *("lead_accuracy", "lead_brier", "heat_mae", "heat_within_5", "heat_ndcg_10"),
     *("published_f1", "published_brier"),
 )
-_HEATS = (
-    "heat: of the record as it is now, -1 if another one leads its story; settles at: once all coverage is\n"
-    "there; expected: the mean over what its quality and lead may be, by which the desk sorts"
-)
+_HEATS = """\
+expected heat {:.2f}: the mean over what the record's quality and lead may be
+heat: of the record as it is now, -1 if another one leads its story
+settles at: its heat once all coverage is there"""
 _SLICE_METRICS = ("quality_mae", "lead_accuracy", "heat_within_5", "published_f1")
 
 
@@ -80,8 +80,7 @@ def explanation(explanation: Explanation) -> RenderableType:
     """A score, then for each target its base value and the contribution of each feature."""
     views: list[RenderableType] = [scores_table([explanation.score], all_with="--json")]
     if explanation.expected_heat is not None:
-        views.append(Text(f"expected heat {explanation.expected_heat:.2f}"))
-        views.append(Text(_HEATS, style="dim"))
+        views.append(Text(_HEATS.format(explanation.expected_heat)))
     for target, reasons in explanation.reasons.items():
         why = f"why this {target}"
         table = empty_table("adds>", "feature", why, drops=("feature",), wraps=(why,))

@@ -76,7 +76,7 @@ def test_names_of_features_are_whole() -> None:
     explanation = Explanation(score=SCORE, expected_heat=88.5, base={}, reasons={"lead": (reason,)})
     lines = lines_of(common.explanation(explanation), 80)
     assert any(line.startswith("+1.50  coverage_best_lead_hours  from the best") for line in lines)
-    assert max(map(len, lines)) <= 110
+    assert max(map(len, lines)) <= 80
 
 
 def test_end_of_a_path_is_kept() -> None:
