@@ -167,8 +167,8 @@ def start(
     )
 
 
-class _LogAboveStatus(io.TextIOBase):
-    """The log on a terminal, above the status."""
+class _LogAboveStatus(io.StringIO):
+    """The log on a terminal, above the status; nothing is kept."""
 
     def __init__(self, terminal: Terminal) -> None:
         super().__init__()

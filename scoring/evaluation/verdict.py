@@ -37,7 +37,9 @@ def evaluation_verdict(evaluation: Evaluation) -> str:
     str
         One sentence, or two; empty without baselines.
     """
-    better, even, worse = [], [], []
+    better: list[str] = []
+    even: list[str] = []
+    worse: list[str] = []
     for name, matter in _MATTERS.items():
         values = {
             baseline: figures[name] for baseline, figures in evaluation.baselines.items() if name in figures

@@ -41,7 +41,7 @@ def test_wide_interval_does_not_squeeze_the_others() -> None:
     wide = Difference("published_recall", 0.5, 0.75, 0.25, -8.0, 8.5)
     (axes,) = differences_figure(differences | {"published_recall": wide}).axes
     assert axes.get_xlim() == (-1.5, 1.5)
-    arrows = [line for line in axes.get_lines() if line.get_marker() in "<>"]
+    arrows = [line for line in axes.get_lines() if str(line.get_marker()) in "<>"]
     assert [np.asarray(arrow.get_xydata()).tolist() for arrow in arrows] == [[[-1.5, 3.0]], [[1.5, 3.0]]]
     assert axes.get_xlabel().endswith("; an arrow: the interval goes on")
 
