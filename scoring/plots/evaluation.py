@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import StrMethodFormatter
 
 from scoring.evaluation.metrics import has_published
 from scoring.evaluation.paired_figures import predicted_labels
@@ -236,15 +235,15 @@ def calibration_figure(predictions: Predictions) -> Figure:
         return empty(figure, axes)
     figure.set_figheight(7.5)
     axes.remove()
-    axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
+    targets = decisions_of(predictions)
+    axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(9, len(targets)))
     axes.set(ylabel="Observed share", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
-    below.set(xlabel="Predicted probability", ylabel="Records", yscale="log", ylim=(1, 8 * n_records))
-    below.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    below.minorticks_off()
+    below.set(xlabel="Predicted probability", ylim=(len(targets) - 0.5, -0.5))
+    below.set_yticks(range(len(targets)), [f"records, {target}" for target in targets])
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--", label="perfect")
     # The first marker is larger, so that it stays visible behind the second.
-    for target, colour, marker, size, side in (("lead", BLUE, "o", 8, -1), ("published", ORANGE, "s", 5, 1)):
-        if target not in decisions_of(predictions):
+    for target, colour, marker, size in (("lead", BLUE, "o", 8), ("published", ORANGE, "s", 5)):
+        if target not in targets:
             continue
         truth, probability = predictions[target].astype(float), predictions[f"{target}_probability"]
         middle, share, count = calibration(truth, probability)
@@ -253,11 +252,11 @@ def calibration_figure(predictions: Predictions) -> Figure:
             middle, share, yerr=np.maximum([share - low, high - share], 0), color=colour, marker=marker,
             markersize=size, linewidth=1.5, elinewidth=1, capsize=2, label=target,
         )  # fmt: skip
-        bars = below.bar(middle + side * 0.013, count, width=0.022, color=colour)
-        below.bar_label(bars, [f"{number:,}" for number in count], fontsize=8, rotation=90, padding=2)
+        for x, number in zip(middle, count, strict=True):
+            below.text(x, targets.index(target), f"{number:,}", ha="center", va="center", fontsize=9)
     for panel in (axes, below):
         panel.spines[["top", "right"]].set_visible(False)
-        panel.grid(alpha=0.3)
+        panel.grid(axis="both" if panel is axes else "x", alpha=0.3)
         panel.set_axisbelow(True)
     figure.legend(loc="outside lower center", frameon=False, ncols=3, title="with 95 % intervals")
     return figure
