@@ -36,7 +36,7 @@ def demo(
 
     It takes less than a minute, and runs until it is stopped. All files are in one folder, the model and the
     MLflow store too; nothing else is changed, and no setting is used. A second demo in the same folder starts
-    at once, with what was decided in the first one. Needs the extras news-scoring[train,serve].
+    at once, with what was decided in the first one. Needs the extras train and serve.
     """
     require("train", "serve")
     from scoring.service.options import ServiceOptions
