@@ -6,6 +6,7 @@ Run by ``make screenshots``.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -34,7 +35,7 @@ MAX_BYTES = 300_000
 
 
 class Shot(NamedTuple):
-    """A picture: name, size in px, colours, the keys that are pressed, how far the details is scrolled."""
+    """A picture: name, size in px, colours, keys to press, scroll of the details, and what to wait for."""
 
     name: str
     width: int
@@ -42,13 +43,18 @@ class Shot(NamedTuple):
     scheme: str
     keys: tuple[str, ...]
     scrolled_px: int = 0
+    shown: str = ".record"
 
 
 SHOTS = (
-    Shot("desk", 1360, 820, "light", ("j", "a", "j", "Enter")),
-    Shot("desk-dark", 1360, 820, "dark", ("n", "j", "Enter"), 430),
+    Shot("desk", 1360, 820, "light", ("j", "a", "j", "Enter"), shown=".waterfall"),
+    Shot("desk-dark", 1360, 820, "dark", ("n", "j", "Enter"), 430, ".waterfall"),
     Shot("desk-phone", 375, 720, "light", ("j",)),
+    Shot("desk-compare", 1360, 820, "light", ("j", "j", "c"), shown=".side-by-side"),
+    Shot("desk-learning", 1360, 820, "light", ("t",), shown="#learning table"),
 )
+N_KNOWN = 600
+"""Records of the archive that the desk's model is trained on; the panel "Learning" trains on all."""
 
 
 def main() -> None:
@@ -58,18 +64,35 @@ def main() -> None:
         write_sample(folder / "archive", n_records=900, seed=1, begins_at=datetime(2025, 3, 1, tzinfo=UTC))
         begins_at = datetime(2026, 1, 20, tzinfo=UTC)
         write_sample(folder / "inbox", n_records=400, seed=5, is_labelled=False, begins_at=begins_at, days=40)
+        known = folder / "known"
+        known.mkdir()
+        for file in sorted((folder / "archive").iterdir())[:N_KNOWN]:  # their names begin with the date
+            shutil.copy(file, known)
         made = train(
-            [str(folder / "archive")],
+            [str(known)],
             config=TrainConfig(name="site"),
             settings=load_settings(home=folder / "home"),
             now=NOW,
             is_tracked=False,
             on_fault=_stop,
         )
-        with serving(folder, "--model", made.model, "--inbox", str(folder / "inbox")) as service:
+        options = ["--model", made.model, "--inbox", "inbox", "--archive", "archive"]
+        with serving(folder, *options) as service:
+            _train(browser, service.url)
             for shot in SHOTS:
                 _take(browser, service.url, shot)
         _take_runs(browser, folder)
+
+
+def _train(browser: Browser, url: str) -> None:
+    """Train at the desk, and wait for the verdict."""
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(url)
+        page.locator(".record").first.wait_for()
+        page.keyboard.press("t")
+        page.get_by_role("button", name="Train and compare").click()
+        page.locator("#learning table").first.wait_for(timeout=300_000)
 
 
 def _take_runs(browser: Browser, folder: Path) -> None:
@@ -149,8 +172,8 @@ def _take(browser: Browser, url: str, shot: Shot) -> None:
 
 def _rest(page: Page, shot: Shot) -> None:
     """Wait until everything is drawn."""
-    if "Enter" in shot.keys:
-        page.locator(".waterfall").wait_for()
+    page.locator(shot.shown).first.wait_for()
+    if shot.scrolled_px:
         page.locator("#details").evaluate("(panel, top) => { panel.scrollTop = top }", shot.scrolled_px)
     page.wait_for_timeout(500)
 

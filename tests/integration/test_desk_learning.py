@@ -108,7 +108,7 @@ def test_the_panel_has_the_result_and_nothing_that_shuts_anyone_out(
     expect(panel.locator(".verdict")).to_contain_text("next@12345678 is better than")
     expect(panel).to_contain_text("No archive to train on: start the service with --archive PATH")
     expect(panel).to_contain_text("12 corrections of this desk were used.")
-    worst = panel.get_by_role("table", name="The worst figure of each section").get_by_role("row").nth(1)
+    worst = panel.get_by_role("table", name="The worst metric of each section").get_by_role("row").nth(1)
     expect(worst).to_contain_text("Harbour: heat_within_5 40 records, clearly worse")
     expect(panel.locator(".missed li")).to_contain_text(
         "quality: 42 by the model, 61 by Bob (a reprint: see the first one)"
@@ -126,7 +126,7 @@ def test_changed_decisions_are_marked_and_missed_records_open(
     expect(page.locator("#count")).to_have_text(f"2 of {N_RECORDS} records")
     marks = page.locator(".chip.mark")
     expect(marks).to_have_count(2)
-    assert set(marks.all_inner_texts()) == {"would be published", "would not be published"}
+    assert set(marks.all_inner_texts()) == {"→ published", "→ not published"}
     page.keyboard.press("t")
     page.locator(".missed button").click()
     expect(page.locator("#details .path")).to_have_text(sorted(inbox.iterdir())[2].name)

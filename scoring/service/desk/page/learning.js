@@ -141,10 +141,10 @@ function resultOf(result, served) {
   if (result.outcome === "unchanged") return parts;
   const days = result.n_days ? ` of ${many(result.n_days, "day")}` : "";
   parts.push(h("p", { class: "soft", text: `Judged on ${many(result.n_records, "later record")}${days}. ${many(result.n_corrections, "correction")} of this desk ${result.n_corrections === 1 ? "was" : "were"} used.` }));
-  if (result.figures.length) parts.push(tableOf("Figures on all of these records", ["Figure", "Served", "Trained", "Gain"], result.figures.map((check) => figureRow(check.figure, check))));
+  if (result.figures.length) parts.push(tableOf("Metrics on all of these records", ["Metric", "Served", "Trained", "Gain"], result.figures.map((check) => figureRow(check.figure, check))));
   if (result.sections.length) {
     const rows = result.sections.map(({ section, n_records, difference, is_clearly_worse }) => figureRow(`${section || "(no section)"}: ${difference.name}`, difference, `${many(n_records, "record")}${is_clearly_worse ? ", clearly worse" : ""}`));
-    parts.push(tableOf("The worst figure of each section, the worst section first", ["Section", "Served", "Trained", "Gain"], rows));
+    parts.push(tableOf("The worst metric of each section, the worst section first", ["Section", "Served", "Trained", "Gain"], rows));
   }
   if (result.n_compared) parts.push(changesOf(result));
   if (result.has_page) parts.push(h("p", {}, h("a", { href: "/desk/learning/report", target: "_blank", rel: "noopener", text: "The whole comparison" })));

@@ -21,7 +21,7 @@ export function marksOf(row) {
   const marks = [];
   if (isChanging(row)) marks.push(outlookOf(row));
   if (isChanged(row)) {
-    const text = changed.get(row.path) ? "would be published" : "would not be published";
+    const text = changed.get(row.path) ? "→ published" : "→ not published";
     marks.push({ text, kind: "mark", title: "The model that was trained at this desk decides this record differently" });
   }
   return marks;
