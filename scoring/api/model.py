@@ -288,5 +288,5 @@ def loaded(model: PathLike | Model | None, settings: Settings | None) -> Model:
 
 
 def saved_or_spec(model: PathLike | Model) -> str | SavedModel:
-    """What the workflows take for a model: a loaded one, or the text that names it."""
+    """The model argument of the workflows: a loaded model, or the text that names it."""
     return model.saved if isinstance(model, Model) else spec_of(model)

@@ -29,14 +29,14 @@ def demo(
     ] = Path("scoring-demo"),
     port: Annotated[int, typer.Option(metavar="PORT", min=0, max=65535, help="Port; 0 for a free one.")] = 0,
     no_browser: Annotated[
-        bool, typer.Option("--no-browser", help="Print the address of the desk only.")
+        bool, typer.Option("--no-browser", help="Print the address of the desk, open no browser.")
     ] = False,
 ) -> None:
     """Make synthetic records, train on them, and open the desk.
 
     It takes less than a minute, and runs until it is stopped. All files are in one folder, the model and the
-    MLflow store too; nothing else is changed, and no setting is used. A second demo in the same folder starts
-    at once, with what was decided in the first one. Needs the extras train and serve.
+    MLflow store too; nothing else is changed, and settings are ignored. A second demo in the same folder
+    starts at once, with the decisions of the first one. Needs the extras train and serve.
     """
     require("train", "serve")
     from scoring.service.options import ServiceOptions
@@ -70,7 +70,7 @@ def _open(terminal: Terminal, address: str) -> None:
     if has_desktop:
         threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
     else:
-        terminal.note("no desktop here: open that address in a browser of this machine")
+        terminal.note("no desktop found: open this address in a browser on this machine")
 
 
 def _say_what_is_next(terminal: Terminal, made: Demo) -> None:
@@ -79,7 +79,7 @@ def _say_what_is_next(terminal: Terminal, made: Demo) -> None:
         shlex.quote(str(path))
         for path in (made.archive, made.inbox, made.model, made.report, made.folder / "home")
     )
-    terminal.note(f"labelled records: {archive}; the inbox: {inbox}; how good the model is: {report}")
+    terminal.note(f"labelled records: {archive}; the inbox: {inbox}; the model's evaluation: {report}")
     terminal.note("try next:")
     for command in (
         f"scoring policy --model {model}",

@@ -227,7 +227,7 @@ Progress = Annotated[
     ProgressFormat,
     typer.Option(
         help="'bars' on a terminal; 'jsonl' for programs: lines of JSON on stderr, with name, done and "
-        "total. The command ends if nobody reads them."
+        "total. The command ends if their reader does."
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

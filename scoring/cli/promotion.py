@@ -146,7 +146,7 @@ def retrain(
         bool,
         typer.Option(
             "--no-promote",
-            help="Leave the champion in place whatever the verdict; scoring promote RUN takes it over.",
+            help="Leave the champion in place whatever the verdict; scoring promote RUN applies it later.",
         ),
     ] = False,
     against: Annotated[
@@ -157,7 +157,7 @@ def retrain(
     ] = None,
     html: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="HTML page of the comparison with the champion to write as well."),
+        typer.Option(metavar="FILE", help="HTML file to write the comparison with the champion to."),
     ] = None,
     wait: Annotated[
         float, typer.Option(metavar="MINUTES", min=0, help="Maximum time to wait for another retraining.")
@@ -177,8 +177,8 @@ def retrain(
     For scheduled jobs: only one retraining runs at a time, and a kill at any moment leaves a working
     champion. If there is too little new data, no model is trained, the champion stays, and the exit code is
     0. The exit code is 3 if a model was trained and refused. With --json, outcome is promoted, refused or
-    unchanged; with --no-promote, promoted means that it would be, and is_dry_run is true. Needs the extra
-    news-scoring[train].
+    unchanged; with --no-promote, promoted means that the gate passed, and is_dry_run is true. Needs the
+    extra news-scoring[train].
     """
     from scoring.storage.remote_output import check_output
     from scoring.workflows.retrain import retrain as workflow

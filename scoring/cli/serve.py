@@ -58,7 +58,7 @@ def serve(
         list[str] | None,
         typer.Option(
             metavar="PATH",
-            help="Labelled records that a training from the desk uses; may be repeated.",
+            help="Labelled records that the desk trains on; may be repeated.",
         ),
     ] = None,
     images: Annotated[
@@ -108,8 +108,8 @@ def serve(
         refuse_remote(token_file, "--token-file", "its permissions are checked")
     if inbox is not None and not inbox.is_dir():
         raise SettingsError(
-            f"--inbox: got {shown(repr(str(inbox)))}, expected a folder: make it, or name the one that new "
-            "records come to"
+            f"--inbox: got {shown(repr(str(inbox)))}, expected a folder: make it, or name the one in which "
+            "new records arrive"
         )
     settings = options.settings_of(terminal, fields=fields, tracking_uri=tracking_uri, journal=journal)
     note_as_listed(settings, terminal)

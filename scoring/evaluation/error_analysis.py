@@ -189,7 +189,7 @@ def worst_heat(documents: Sequence[Document], predictions: PredictionColumns) ->
 def worst_published(
     documents: Sequence[Document], predictions: PredictionColumns
 ) -> tuple[WorstPublished, ...]:
-    """The :data:`N_MISSES` records with a wrong publishing decision that the model was surest of.
+    """The :data:`N_MISSES` records with a wrong publishing decision of which the model was most certain.
 
     Parameters
     ----------
@@ -220,7 +220,7 @@ def _worst_rows(predictions: PredictionColumns, predicted: Floats, label: str) -
 
 
 def _record(documents: Sequence[Document], predictions: PredictionColumns, row: int) -> dict[str, str]:
-    """What tells a person which record it is."""
+    """Fields that identify a record to a reader."""
     title = shown(documents[row].record.title or "")
     return {
         "path": documents[row].name,

@@ -15,9 +15,9 @@ _MATTERS = {
     "quality_mae": "quality",
     "lead_accuracy": "leads",
     "heat_within_5": "heat",
-    "heat_ndcg_10": "the order by heat",
+    "heat_ndcg_10": "the ranking by heat",
     "published_f1": "publication",
-    "quality_interval_score": "the intervals of quality",
+    "quality_interval_score": "quality intervals",
 }
 """What the headline metrics measure, in words."""
 
@@ -87,15 +87,16 @@ def comparison_verdict(comparison: Comparison) -> str:
     if bad_sections:
         worse.append(f"section{'s' * (len(bad_sections) > 1)} {_listed(bad_sections)}")
     if not comparison.differences:
-        return "No record has labels: only the decisions of both can be compared."
+        return "No record has labels: only the decisions of the two models can be compared."
     if worse:
         gain = f"better on {_listed(better)}, but " if better else ""
-        return f"The second is {gain}worse on {_listed(worse)}: keep the first."
+        return f"The second model is {gain}worse on {_listed(worse)}: keep the first."
     if not better:
-        return "The second is not significantly better in any headline metric: keep the first."
+        return "The second model is not significantly better in any headline metric: keep the first."
     deciding = "quality_mae" if "quality_mae" in comparison.differences else by_verdict["better"][0]
     option = "" if deciding in by_verdict["better"] else f" with --metric {by_verdict['better'][0]}"
-    return f"The second is better on {_listed(better)} and no worse elsewhere: promote it{option}."
+    gain = f"better on {_listed(better)} and not significantly worse elsewhere"
+    return f"The second model is {gain}: promote it{option}."
 
 
 def _gain(name: str, figure: Figure, baseline: float) -> float:

@@ -19,7 +19,7 @@ class StateChanges(NamedTuple):
 
 
 class Content(NamedTuple):
-    """What an action does with a record."""
+    """Kind of step that an action adds to a record, and its decision."""
 
     kind: Kind
     decided: Decided | None = None
@@ -67,7 +67,7 @@ class DecisionHistories:
             for path, content in asked.items():
                 if self._done.get((action.id, path), content) != content:
                     raise ActionConflictError(
-                        f"id: got {action.id!r} of another action on {path}, which was carried out; "
+                        f"id: got {action.id!r}, the id of an earlier, different action on {path}; "
                         "expected a new id"
                     )
 

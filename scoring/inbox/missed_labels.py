@@ -1,4 +1,4 @@
-"""What the model missed: recent corrections of a ledger with the largest errors."""
+"""Missed labels: recent corrections of a ledger with the largest errors of the model."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from scoring.inbox.rows import Row
 
 
 def moved_files(gone: Mapping[str, str], rows: Mapping[str, Row], taken: Collection[str]) -> dict[str, str]:
-    """Find files that are gone under other paths, where exactly one record has their content.
+    """Find missing files under new paths, where exactly one record has their content.
 
     Parameters
     ----------

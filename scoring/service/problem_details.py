@@ -105,7 +105,7 @@ KINDS = {
     "origin": "Requests from this origin are not allowed",
     "not-found": "There is nothing at this path",
     "method": "This path does not support the method",
-    "conflict": "This id is that of another action",
+    "conflict": "This id belongs to another action",
     "busy": "The service is overloaded",
     "not-ready": "No model is loaded",
     "request": "The request cannot be answered",

@@ -36,7 +36,7 @@ _TICKS_PER_HEARTBEAT = 10  # uvicorn has ten ticks a second
 
 
 class Watcher(NamedTuple):
-    """Who watches a service: what takes its log, and the number of its requests every second."""
+    """Watcher of a service: receives its log, and every second the number of its requests."""
 
     log: TextIO
     on_second: Callable[[int], None]

@@ -15,7 +15,7 @@ from scoring.storage.remote import one_line_errors, opened
 from scoring.storage.urls import is_web
 
 TEMPORARY = ".scoring.tmp"
-"""Ending of the hidden file that gets the name of a file when it is complete, on a server with folders."""
+"""Suffix of a hidden file that is renamed once it is complete, on a server with folders."""
 
 _S3, _GOOGLE, _AZURE = ("s3://", "s3a://"), ("gs://", "gcs://"), ("abfs://", "abfss://", "az://")
 _BUCKET_SCHEMES = (*_S3, *_GOOGLE, *_AZURE)
@@ -68,7 +68,7 @@ def require_bucket(url: str) -> None:
         fs.info(bucket)
     except FileNotFoundError:
         raise ScoringError(f"{url}: there is no bucket {bucket!r}") from None
-    except Exception:  # who may write a file may still not be allowed to look at the bucket
+    except Exception:  # permission to write a file does not imply permission to look at the bucket
         return
 
 
@@ -101,7 +101,7 @@ def _written(fs: Any, path: str, url: str) -> Iterator[str]:
         yield temporary
         fs.mv(temporary, path)
     except BaseException:
-        with suppress(Exception):  # the error that is raised matters more
+        with suppress(Exception):  # must not hide the error that is raised
             fs.rm_file(temporary)
         raise
 

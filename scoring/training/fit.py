@@ -146,7 +146,7 @@ def _prepared(
 
     targets = training.targets
     training, is_measured = with_stand_ins(training, latent_quality, min_records=MIN_RECORDS)
-    if targets == ("published",):  # there is no policy of points to tell sections apart by
+    if targets == ("published",):  # without labels in points, sections do not differ
         sections = msgspec.structs.replace(config.model.sections, design="shared")
         model = msgspec.structs.replace(config.model, sections=sections)
         config = msgspec.structs.replace(config, model=model)

@@ -208,7 +208,7 @@ def _out_of_fold_residuals(
     labels, predicted = plan.y[plan.is_shared][rows], inputs.X[rows, -1]
     residual = labels - predicted
     if 0 < len(residual) < MIN_CALIBRATION:
-        # So few say nothing of rare errors: the interval is as wide as the labels.
+        # So few residuals show no rare errors: the interval is at least as wide as the spread of the labels.
         from_median = labels - np.median(labels)
         residual = np.where(np.abs(residual) < np.abs(from_median), from_median, residual)
     scale = np.maximum(inputs.spread.predict(inputs.X[rows], num_threads), MIN_SPREAD)

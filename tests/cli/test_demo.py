@@ -71,7 +71,7 @@ def test_all_files_are_in_one_folder_and_the_end_says_what_is_next(demo: Demo) -
     assert options.settings.tracking_uri == f"sqlite:///{folder.absolute()}/home/mlflow.db"
 
 
-def test_a_second_one_goes_on_with_the_first(demo: Demo) -> None:
+def test_a_second_demo_continues_the_first(demo: Demo) -> None:
     demo.run("--no-browser", "--output", "a b")
     decided = Path("a b/inbox/decided.md")
     decided.write_text("kept")
@@ -81,7 +81,7 @@ def test_a_second_one_goes_on_with_the_first(demo: Demo) -> None:
     assert decided.read_text() == "kept"
 
 
-def test_one_that_was_interrupted_is_made_anew(demo: Demo) -> None:
+def test_an_interrupted_demo_is_made_again(demo: Demo) -> None:
     demo.run("--no-browser")
     Path("scoring-demo/report.html").unlink()
     left_over = Path("scoring-demo/archive/left-over.md")
@@ -91,7 +91,7 @@ def test_one_that_was_interrupted_is_made_anew(demo: Demo) -> None:
 
 
 @pytest.mark.parametrize("is_file", [False, True])
-def test_what_no_demo_made_stays_as_it_is(demo: Demo, is_file: bool) -> None:
+def test_a_folder_that_no_demo_made_is_left_unchanged(demo: Demo, is_file: bool) -> None:
     file = Path("news") if is_file else Path("news/archive")
     file.parent.mkdir(exist_ok=True)
     file.write_text("mine")
@@ -103,7 +103,7 @@ def test_what_no_demo_made_stays_as_it_is(demo: Demo, is_file: bool) -> None:
     assert demo.served == []
 
 
-def test_a_store_is_no_place_for_it(demo: Demo) -> None:
+def test_a_remote_folder_is_refused(demo: Demo) -> None:
     done = demo.run("--output", "s3://bucket/demo")
     assert done.exit_code == 2
     assert "the demo needs a local path" in done.output
@@ -127,11 +127,11 @@ def test_browser_of_a_desktop_is_opened(
     monkeypatch.setattr(command, "webbrowser", SimpleNamespace(open=opened.append))
     done = demo.run()
     assert opened == ([URL] if is_desktop else [])
-    assert ("no desktop here: open that address" in done.output) is not is_desktop
+    assert ("no desktop found: open this address" in done.output) is not is_desktop
 
 
 @pytest.mark.exhaustive
-def test_a_whole_one_has_a_model_that_can_be_served(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_complete_demo_has_a_model_that_can_be_served(monkeypatch: pytest.MonkeyPatch) -> None:
     def serve(options: ServiceOptions, **_: Any) -> None:
         server._check(options)
         raise KeyboardInterrupt

@@ -51,7 +51,7 @@ def test_log_of_several_processes_has_no_status(monkeypatch: pytest.MonkeyPatch)
     assert "--inbox DIR shows the records of a folder" in screen.getvalue()
 
 
-def test_address_is_told_once_it_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_address_is_printed_once_it_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     addresses: list[str] = []
 
     def serve_at(_: Any, listener: socket.socket, *__: Any, **___: Any) -> int:

@@ -27,7 +27,7 @@ def evaluation(
     return Evaluation(4, None, None, figures, baselines, slices, columns)
 
 
-def test_model_is_held_against_its_best_baseline() -> None:
+def test_model_is_compared_with_its_best_baseline() -> None:
     figures = {
         "quality_mae": Figure(2.0, 1.5, 2.5),
         "lead_accuracy": Figure(0.9, 0.85, 0.95),
@@ -45,7 +45,7 @@ def test_model_is_held_against_its_best_baseline() -> None:
     assert evaluation_verdict(evaluation(figures, {})) == ""
 
 
-def test_worst_section_is_so_in_relation_to_its_labels() -> None:
+def test_worst_section_is_relative_to_the_spread_of_its_labels() -> None:
     made = evaluation(
         {"quality_mae": Figure(7.0)}, {"median": {"quality_mae": 90.0}}, {"Sea": 4.0, "Sky": 10.0}
     )
@@ -66,26 +66,27 @@ def difference(name: str, verdict: str) -> Difference:
         (
             {"quality_mae": "better", "published_f1": "unsure", "lead_brier": "worse"},
             False,
-            "The second is better on quality and no worse elsewhere: promote it.",
+            "The second model is better on quality and not significantly worse elsewhere: promote it.",
         ),
         (
             {"quality_mae": "unsure", "published_f1": "better"},
             False,
-            "The second is better on publication and no worse elsewhere: promote it with --metric "
-            "published_f1.",
+            "The second model is better on publication and not significantly worse elsewhere: promote it "
+            "with --metric published_f1.",
         ),
         (
             {"quality_mae": "better", "heat_within_5": "better", "lead_accuracy": "worse"},
             True,
-            "The second is better on quality and heat, but worse on leads and section Sea: keep the first.",
+            "The second model is better on quality and heat, but worse on leads and section Sea: "
+            "keep the first.",
         ),
-        ({"quality_mae": "worse"}, False, "The second is worse on quality: keep the first."),
+        ({"quality_mae": "worse"}, False, "The second model is worse on quality: keep the first."),
         (
             {"quality_mae": "unsure"},
             False,
-            "The second is not significantly better in any headline metric: keep the first.",
+            "The second model is not significantly better in any headline metric: keep the first.",
         ),
-        ({}, False, "No record has labels: only the decisions of both can be compared."),
+        ({}, False, "No record has labels: only the decisions of the two models can be compared."),
     ],
 )
 def test_comparison_ends_with_what_follows(

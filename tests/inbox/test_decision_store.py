@@ -175,7 +175,10 @@ def test_an_id_that_arrives_again_with_something_else_is_refused(desk: Desk, sav
         lambda: desk.store.undo(given, [Target(first, given.id)]),
     ]
     for attempt in attempts:
-        with pytest.raises(ActionConflictError, match=f"id: got '{given.id}' of another action on {first}"):
+        with pytest.raises(
+            ActionConflictError,
+            match=f"id: got '{given.id}', the id of an earlier, different action on {first}",
+        ):
             attempt()
     assert desk.state(first).decided == decided
     assert desk.store.of([second]) == []

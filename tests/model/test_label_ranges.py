@@ -15,7 +15,7 @@ def stop(error: Exception) -> None:
     raise error
 
 
-def test_they_are_those_of_the_records(saved: SavedModel, archive: Path) -> None:
+def test_ranges_are_those_of_the_training_records(saved: SavedModel, archive: Path) -> None:
     labels = [document.labels for document in read_documents([str(archive)], on_fault=stop)]
     expected = {}
     for name in ("quality", "heat"):

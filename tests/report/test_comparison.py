@@ -70,7 +70,9 @@ COMPARISON = Comparison(
 
 def test_verdict_stands_on_top(page: Any) -> None:
     (verdict,) = [text for _, of, text in page.all("p") if of.get("class") == "verdict"]
-    assert verdict == "The second is better on quality and no worse elsewhere: promote it."
+    assert (
+        verdict == "The second model is better on quality and not significantly worse elsewhere: promote it."
+    )
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +139,7 @@ def test_the_worst_section_is_named_first(page: Any, make_page: MakePage) -> Non
         ["North", "700", "Quality MAE"],
         ["North", "700", "Published F1"],
     ]
-    worst = "The second is worst in South & East: Quality MAE 3.000, then 6.000, clearly worse."
+    worst = "The second model is worst in South & East: Quality MAE 3.000, then 6.000, clearly worse."
     assert worst in page.texts("p")
     assert "Too few records to compare: Mill (3), Quay (8)." in page.texts("p")
 

@@ -130,10 +130,12 @@ def test_misses_have_reasons(page: Any) -> None:
 
 def test_worst_heat_and_decisions_are_listed(page: Any) -> None:
     (heat,) = [text for text in page.texts("li") if "news/b.md" in text]
-    assert heat == ("news/b.md Labelled no lead, predicted 1,200, lead with 75 %; no provider, 2018-11-10")
+    assert heat == (
+        "news/b.md Labelled no lead, predicted 1,200, probability of leading 75 %; no provider, 2018-11-10"
+    )
     (decision,) = [text for text in page.texts("li") if "news/c.md" in text]
     assert decision.startswith(
-        "<b>Gulls</b> news/c.md Labelled not published, predicted to be published with 88 %;"
+        "<b>Gulls</b> news/c.md Labelled not published, predicted probability of publication 88 %;"
     )
 
 

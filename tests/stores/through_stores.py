@@ -1,4 +1,4 @@
-"""The way of records, models and outputs through stores that the other tests do not have.
+"""Records, models and outputs on stores that the other tests do not cover.
 
 Run by ``make test-stores``; its name keeps it out of ``make test``. It needs the packages of
 ``tests/stores/requirements.txt`` and the program azurite, and fails without them.

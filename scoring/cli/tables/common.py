@@ -38,8 +38,8 @@ _INGEST_METRICS = (
     *("published_f1", "published_brier"),
 )
 _HEATS = """\
-expected heat {:.2f}: the mean over what the record's quality and lead may be
-heat: of the record as it is now, -1 if another one leads its story
+expected heat {:.2f}: the mean over the possible values of its quality and lead
+heat: of the record as it is now, -1 if another record leads its story
 settles at: its heat once all coverage is there"""
 _SLICE_METRICS = ("quality_mae", "lead_accuracy", "heat_within_5", "published_f1")
 

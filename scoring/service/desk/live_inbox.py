@@ -227,7 +227,7 @@ class LiveInbox:
             fault = str(error)
         except Exception as error:  # an unexpected error does not end the refreshes
             # The traceback without the message, which may quote a record.
-            fault = "a defect of scoring: see the log"
+            fault = "an internal error: see the log of the service"
             fields = {"error": type(error).__name__, "trace": traceback.format_tb(error.__traceback__)}
             _LOG.error("defect", extra={"fields": fields})
         else:

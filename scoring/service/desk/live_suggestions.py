@@ -114,7 +114,7 @@ class LiveSuggestions:
             self._found, self._fault = None, str(error)
         except Exception as error:  # an unexpected error does not end the page
             # The traceback without the message, which may quote a record.
-            self._found, self._fault = None, "a defect of scoring: see the log"
+            self._found, self._fault = None, "an internal error: see the log of the service"
             fields = {"error": type(error).__name__, "trace": traceback.format_tb(error.__traceback__)}
             _LOG.error("defect", extra={"fields": fields})
         self._rest_seconds = min(time.monotonic() - began_at, MAX_REST_SECONDS)

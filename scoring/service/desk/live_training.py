@@ -41,7 +41,7 @@ VERSION = "training"
 """Name of the version of the training in the status events."""
 
 PRIORITY = 10
-"""What is added to the niceness of the process, so that scores and the desk come first."""
+"""Added to the niceness of the process, so that scores and the desk come first."""
 
 END_SECONDS = 5.0
 """Time that a terminated process has to end before it is killed; seconds."""
@@ -105,7 +105,7 @@ class LiveTraining:
         except ScoringError as error:
             state, self.fault = None, str(error)
         if state is not None and state.status == "running" and self._has_lock():
-            fault = "the service ended while it was running: start it again"
+            fault = "the service ended during the training: start it again"
             state = msgspec.structs.replace(state, status="interrupted", fault=fault)
             write_state(self._home, state)
             self._lock.release()
@@ -174,7 +174,7 @@ class LiveTraining:
             result = await self._train()
             self._end("done", result=result)
         except asyncio.CancelledError:
-            self._end("interrupted", fault="the service was stopped while it was running: start it again")
+            self._end("interrupted", fault="the service was stopped during the training: start it again")
             raise
         except _FailedError as error:
             self._end("cancelled" if self._is_cancelled else "failed", fault=str(error))
@@ -184,7 +184,7 @@ class LiveTraining:
             # The traceback without the message, which may quote a record.
             fields = {"error": type(error).__name__, "trace": traceback.format_tb(error.__traceback__)}
             _LOG.error("defect", extra={"fields": fields})
-            self._end("failed", fault="a defect of scoring: see the log")
+            self._end("failed", fault="an internal error: see the log of the service")
         finally:
             self._task = self._process = None
             self._lock.release()

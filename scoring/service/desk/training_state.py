@@ -29,7 +29,7 @@ class ChangedDecision(msgspec.Struct, frozen=True):
 
 
 class TrainingResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What a training has led to.
+    """Result of a training.
 
     Parameters
     ----------

@@ -139,7 +139,7 @@ def test_explanation_names_reasons_of_each_target() -> None:
     }
     explanation = Explanation(score=HIGH, expected_heat=88.5, base={"quality": 40.0}, reasons=reasons)
     lines = cells(common.explanation(explanation))
-    assert ["expected heat 88.50: the mean over what the record's quality and lead may be"] in lines
+    assert ["expected heat 88.50: the mean over the possible values of its quality and lead"] in lines
     assert ["40.00", "base value of all records"] in lines
     assert ["+17.00", "topic_count", "3 topics"] in lines
     assert ["-8.25", "image_count", "no image"] in lines

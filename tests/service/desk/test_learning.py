@@ -160,7 +160,7 @@ def test_a_failure_says_why(desk: TestClient, programs: Run) -> None:
     programs("print('no JSON')")
     start(desk)
     job = ended(desk)
-    assert (job["status"], job["fault"]) == ("failed", "a defect of scoring: see the log")
+    assert (job["status"], job["fault"]) == ("failed", "an internal error: see the log of the service")
 
 
 def test_a_stop_of_the_service_ends_it_and_the_next_service_says_so(
@@ -191,7 +191,7 @@ def test_one_of_a_killed_service_is_interrupted_and_one_of_another_process_is_no
     job = ask(desk)["job"]
     assert (job["status"], job["fault"]) == (
         "interrupted",
-        "the service ended while it was running: start it again",
+        "the service ended during the training: start it again",
     )
 
 

@@ -199,7 +199,9 @@ def test_an_id_of_another_action_is_a_conflict(desk: TestClient) -> None:
         body = {"id": "a" * 8, "decisions": [decision(row, quality=quality)]}
         answer = desk.post("/desk/decide", json=body, headers=OWN)
         assert answer.status_code == status
-    assert answer.json()["detail"].startswith(f"id: got 'aaaaaaaa' of another action on {row['path']}")
+    assert answer.json()["detail"].startswith(
+        f"id: got 'aaaaaaaa', the id of an earlier, different action on {row['path']}"
+    )
 
 
 def test_images_are_loaded_only_if_that_is_allowed(serve: Serve, client: TestClient) -> None:

@@ -120,7 +120,7 @@ def test_a_defect_is_reported_without_its_message(
         raise ZeroDivisionError("the text of a record")
 
     monkeypatch.setattr(live_suggestions, "labels_to_give", broken)
-    assert faulty(desk)["fault"] == "a defect of scoring: see the log"
+    assert faulty(desk)["fault"] == "an internal error: see the log of the service"
     assert "the text of a record" not in caplog.text
 
 

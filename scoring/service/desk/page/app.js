@@ -159,7 +159,7 @@ list.onActive = (row) => {
 };
 detailsPane.onAccept = accept;
 detailsPane.onCorrect = decide;
-detailsPane.onUnchanged = () => say("No value was changed, so nothing is decided; a accepts the model's labels");
+detailsPane.onUnchanged = () => say("No value was changed, so nothing is decided; press a to accept the model's labels");
 detailsPane.onUndo = (row) => undo(row.path);
 detailsPane.onClose = close;
 detailsPane.onCompare = (row) => comparison.open(row);

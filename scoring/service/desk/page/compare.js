@@ -29,11 +29,11 @@ export const comparison = {
 };
 
 function partsOf({ records, n_left_out }) {
-  if (records.length === 1) return [h("p", { text: "This record lists no coverage, and no other record of the inbox is of its story." })];
+  if (records.length === 1) return [h("p", { text: "This record lists no coverage, and no other record of the inbox belongs to its story." })];
   const [own] = records;
   const left = n_left_out ? [h("p", { class: "soft", text: `${many(n_left_out, "further record")} left out.` })] : [];
   return [
-    h("p", { class: "soft" }, "Marked is what differs from the first record: ", h("mark", { text: "words that it does not have" }), ", and values after ≠."),
+    h("p", { class: "soft" }, "Differences from the first record are marked: ", h("mark", { text: "words that it does not have" }), ", and values after ≠."),
     place(h("ol", { class: "side-by-side" }, ...records.map((record) => recordOf(record, own))), { rows: FIELDS.length + 5 }),
     ...left,
   ];

@@ -124,14 +124,14 @@ function updateProgress({ stage, done, total, started_at }) {
 
 function endOf(job) {
   const at = `${when(job.ended_at ?? job.started_at)}, started by ${whose(job)}`;
-  const texts = { failed: `The training failed: ${job.fault}`, cancelled: "The training was cancelled.", interrupted: `The training was cut off: ${job.fault}.` };
+  const texts = { failed: `The training failed: ${job.fault}`, cancelled: "The training was cancelled.", interrupted: `The training was interrupted: ${job.fault}.` };
   if (job.status !== "done") return [h("h3", { text: "Latest training" }), h("p", { class: job.status === "cancelled" ? "" : "fault", text: texts[job.status] }), h("p", { class: "soft", text: at })];
   return [h("h3", { text: "Latest training" }), ...resultOf(job.result, job.served), h("p", { class: "soft", text: at })];
 }
 
 const VERDICTS = {
-  passed: (model, served) => `${model} is better than ${served}, and could take its place.`,
-  refused: (model, served) => `${model} is not better than ${served} in every way that counts: it is refused.`,
+  passed: (model, served) => `${model} is better than ${served}, and can replace it.`,
+  refused: (model, served) => `${model} is refused: it does not pass the comparison with ${served}.`,
   unchanged: (model, served) => `No model was trained, and ${served} stays.`,
 };
 
@@ -140,20 +140,20 @@ function resultOf(result, served) {
   parts.push(h("ul", { class: "grounds" }, ...result.reasons.map((text) => h("li", { text }))));
   if (result.outcome === "unchanged") return parts;
   const days = result.n_days ? ` of ${many(result.n_days, "day")}` : "";
-  parts.push(h("p", { class: "soft", text: `Judged on ${many(result.n_records, "later record")}${days}. ${many(result.n_corrections, "correction")} of this desk ${result.n_corrections === 1 ? "was" : "were"} used.` }));
+  parts.push(h("p", { class: "soft", text: `Compared on ${many(result.n_records, "later record")}${days}. ${many(result.n_corrections, "correction")} of this desk ${result.n_corrections === 1 ? "was" : "were"} used.` }));
   if (result.figures.length) parts.push(tableOf("Metrics on all of these records", ["Metric", "Served", "Trained", "Gain"], result.figures.map((check) => figureRow(check.figure, check))));
   if (result.sections.length) {
     const rows = result.sections.map(({ section, n_records, difference, is_clearly_worse }) => figureRow(`${section || "(no section)"}: ${difference.name}`, difference, `${many(n_records, "record")}${is_clearly_worse ? ", clearly worse" : ""}`));
     parts.push(tableOf("The worst metric of each section, the worst section first", ["Section", "Served", "Trained", "Gain"], rows));
   }
   if (result.n_compared) parts.push(changesOf(result));
-  if (result.has_page) parts.push(h("p", {}, h("a", { href: "/desk/learning/report", target: "_blank", rel: "noopener", text: "The whole comparison" })));
+  if (result.has_page) parts.push(h("p", {}, h("a", { href: "/desk/learning/report", target: "_blank", rel: "noopener", text: "Full comparison" })));
   if (result.next_step) parts.push(h("p", { class: "next-step" }, h("span", { text: "To use it: " }), h("code", { text: result.next_step })));
   return parts;
 }
 
 function changesOf({ n_compared, changes }) {
-  const text = `${many(changes.length, "decision")} to publish would change, of ${many(n_compared, "record")} in the inbox. `;
+  const text = `${many(changes.length, "publishing decision")} would change, of ${many(n_compared, "record")} in the inbox. `;
   const button = changes.length ? h("button", { type: "button", class: "plain", text: "Show them", on: { click: () => (dialog.close(), learning.onShow("?text=is%3Adifferent&state=")) } }) : null;
   return h("p", {}, h("span", { text }), button);
 }
@@ -188,7 +188,7 @@ async function showMissed() {
 }
 
 function missedOf({ n_corrections, labels }) {
-  if (!labels.length) return [h("p", { class: "soft", text: "No label that the model had predicted was corrected in the last seven days." })];
+  if (!labels.length) return [h("p", { class: "soft", text: "No predicted label was corrected in the last seven days." })];
   const listed = labels.length < n_corrections ? `; these are the ${labels.length} largest errors` : labels.length > 1 ? ", the largest errors first" : "";
   const said = `${many(n_corrections, "label")} ${n_corrections === 1 ? "was" : "were"} corrected in the last seven days${listed}.`;
   return [h("p", { class: "soft", text: said }), h("ul", { class: "missed" }, ...labels.map(missedItem))];

@@ -63,7 +63,7 @@ function lostOf(undo) {
       h("span", { text: `${isMine(decided_in) ? "You" : nameOf(decided_in)}, ${when(decided_in.at)}: ${FIELDS.map((field) => `${field} ${yesNo(decided.labels[field])}`).join(", ")}` }),
       h("button", { type: "button", text: "Undo", "aria-label": `Undo the decision on ${path}`, on: { click: () => ($("people").close(), undo(path)) } }));
   const items = lost().map(item);
-  return items.length ? [h("h3", { text: "Decided, but the file is gone" }), h("p", { class: "soft", text: "Put the file back, under any name, and its decision is there again." }), h("ul", { class: "lost" }, ...items)] : [];
+  return items.length ? [h("h3", { text: "Decided, but the file is gone" }), h("p", { class: "soft", text: "If the file is put back, under any name, its decision returns." }), h("ul", { class: "lost" }, ...items)] : [];
 }
 
 let earlier = null; // {model, published: by path} before the model changed
