@@ -67,6 +67,7 @@ def test_all_files_are_in_one_folder_and_the_end_says_what_is_next(demo: Demo) -
     assert "scoring score scoring-demo/inbox --model scoring-demo/model" in done.output
     (options,) = demo.served
     assert (options.inbox, options.model) == (folder / "inbox", "scoring-demo/model")
+    assert options.archive == ("scoring-demo/archive",)
     assert options.settings.home == folder.absolute() / "home"
     assert options.settings.tracking_uri == f"sqlite:///{folder.absolute()}/home/mlflow.db"
 
