@@ -171,6 +171,23 @@ def test_records_that_are_about_to_change_are_marked_until_they_are_old(
     assert serious(page) == []
 
 
+def test_decisions_that_are_not_saved_are_named_before_a_training(
+    open_page: Open, learning_service: Service
+) -> None:
+    page = loaded(open_page(learning_service.url))
+    page.keyboard.press("a")
+    expect(page.locator("#write")).to_have_text("Save 1 to files")
+    page.keyboard.press("t")
+    panel = page.locator("#learning-train")
+    expect(panel).to_contain_text("1 decision is not saved yet, and would not be used")
+    page.keyboard.press("Escape")
+    page.keyboard.press("w")
+    expect(page.locator("#write")).to_have_text("Save to files")
+    page.keyboard.press("t")
+    expect(panel).to_contain_text("with the saved corrections of this desk")
+    expect(panel).not_to_contain_text("not saved yet")
+
+
 @pytest.mark.exhaustive
 def test_it_trains_and_shows_what_would_change_and_another_page_sees_it(
     open_page: Open, learning_service: Service

@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { setChanged } from "./marks.js";
 import { CLIENT, by, isMine, nameOf } from "./person.js";
+import { isPending, states } from "./states.js";
 import { h, many, number, shown, when, yesNo } from "./format.js";
 
 const POLL_MS = 2000; // another process of the service may run the training
@@ -24,7 +25,12 @@ export const learning = {
     if (!dialog.open) dialog.showModal();
     refresh();
     showMissed();
-    $("learning-train").focus();
+    $("learning-train").focus({ preventScroll: true });
+  },
+
+  /** The decisions have changed. */
+  recount() {
+    if (dialog.open && drawn) draw();
   },
 
   /** The service has announced a change of the training, or has another model. */
@@ -64,7 +70,7 @@ const showFault = (error) => $("learning-train").replaceChildren(h("p", { class:
 /** Draw the training's part again if more than the progress has changed, so that a button keeps the focus. */
 function draw() {
   const { job } = state;
-  const look = JSON.stringify([state.model, state.archive, state.fault, job?.id, job?.status]);
+  const look = JSON.stringify([state.model, state.archive, state.fault, job?.id, job?.status, countUnsaved()]);
   if (look !== drawn || !$("learning-train").children.length) {
     drawn = look;
     $("learning-train").replaceChildren(...partsOf());
@@ -78,11 +84,16 @@ function partsOf() {
   if (job?.status === "running") return [...parts, ...runningOf(job)];
   if (!state.archive.length) parts.push(h("p", { text: "No archive to train on: start the service with --archive PATH, the folder of your labelled records." }));
   else {
-    parts.push(h("p", { class: "soft", text: `Trains on ${state.archive.join(", ")} with the corrections of this desk, and compares the result with ${state.model} on later records. Nothing is promoted.` }));
+    parts.push(h("p", { class: "soft", text: `Trains on ${state.archive.join(", ")} with the saved corrections of this desk, and compares the result with ${state.model} on later records. Nothing is promoted.` }));
+    const count = countUnsaved();
+    if (count) parts.push(h("p", { class: "note", text: `${many(count, "decision")} ${count === 1 ? "is" : "are"} not saved yet, and would not be used: close this panel and save first (w).` }));
     parts.push(h("button", { type: "button", class: "primary", text: "Train and compare", on: { click: start } }));
   }
   return job ? [...parts, ...endOf(job)] : parts;
 }
+
+/** Number of decisions, of anybody, that no training knows of before they are saved. */
+const countUnsaved = () => [...states.all()].filter(([path]) => isPending(path)).length;
 
 async function start() {
   try {
@@ -188,7 +199,7 @@ async function showMissed() {
 }
 
 function missedOf({ n_corrections, labels }) {
-  if (!labels.length) return [h("p", { class: "soft", text: "No label that the model had predicted was corrected in the last seven days." })];
+  if (!labels.length) return [h("p", { class: "soft", text: "No label that the model had predicted was corrected, and the correction saved, in the last seven days." })];
   const listed = labels.length < n_corrections ? `; these are the ${labels.length} largest errors` : labels.length > 1 ? ", the largest errors first" : "";
   const said = `${many(n_corrections, "label")} ${n_corrections === 1 ? "was" : "were"} corrected in the last seven days${listed}.`;
   return [h("p", { class: "soft", text: said }), h("ul", { class: "missed" }, ...labels.map(missedItem))];
