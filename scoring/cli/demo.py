@@ -51,7 +51,7 @@ def demo(
         made.settings,
         model=str(made.model),
         inbox=made.inbox,
-        archive=(str(made.archive),),
+        archive=(str(made.archive), str(made.inbox)),  # what is decided is learned
         hosts=LOCAL,
     )
 
