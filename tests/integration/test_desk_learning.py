@@ -207,7 +207,7 @@ def test_it_trains_and_shows_what_would_change_and_another_page_sees_it(
     verdict = panel.locator(".verdict")
     expect(verdict).to_contain_text("could take its place", timeout=SECONDS * 1000)
     expect(other.locator("#learning .verdict")).to_have_text(verdict.inner_text())
-    expect(panel).to_contain_text("0 corrections of this desk were used.")
+    expect(panel).to_contain_text("0 corrections of this desk were used: one counts if it is saved")
     expect(panel.locator(".next-step code")).to_have_text(re.compile("^scoring promote [0-9a-f]{12}$"))
     expect(panel.get_by_role("row", name=re.compile("^quality_mae")).first).to_be_visible()
     changes = panel.get_by_text("decisions to publish would change").inner_text()

@@ -151,7 +151,7 @@ function resultOf(result, served) {
   parts.push(h("ul", { class: "grounds" }, ...result.reasons.map((text) => h("li", { text }))));
   if (result.outcome === "unchanged") return parts;
   const days = result.n_days ? ` of ${many(result.n_days, "day")}` : "";
-  parts.push(h("p", { class: "soft", text: `Judged on ${many(result.n_records, "later record")}${days}. ${many(result.n_corrections, "correction")} of this desk ${result.n_corrections === 1 ? "was" : "were"} used.` }));
+  parts.push(h("p", { class: "soft", text: `Judged on ${many(result.n_records, "later record")}${days}. ${usedText(result)}` }));
   if (result.figures.length) parts.push(tableOf("Figures on all of these records", ["Figure", "Served", "Trained", "Gain"], result.figures.map((check) => figureRow(check.figure, check))));
   if (result.sections.length) {
     const rows = result.sections.map(({ section, n_records, difference, is_clearly_worse }) => figureRow(`${section || "(no section)"}: ${difference.name}`, difference, `${many(n_records, "record")}${is_clearly_worse ? ", clearly worse" : ""}`));
@@ -161,6 +161,12 @@ function resultOf(result, served) {
   if (result.has_page) parts.push(h("p", {}, h("a", { href: "/desk/learning/report", target: "_blank", rel: "noopener", text: "The whole comparison" })));
   if (result.next_step) parts.push(h("p", { class: "next-step" }, h("span", { text: "To use it: " }), h("code", { text: result.next_step })));
   return parts;
+}
+
+/** How many corrections there were for records of the archive; of other records none is used. */
+function usedText({ n_corrections: count }) {
+  const text = `${many(count, "correction")} of this desk ${count === 1 ? "was" : "were"} used`;
+  return count ? `${text}.` : `${text}: one counts if it is saved, and its record is in the archive.`;
 }
 
 function changesOf({ n_compared, changes }) {
