@@ -47,7 +47,13 @@ def demo(
     terminal.close_bars()
     if not made.is_new:
         terminal.note(f"{output}: from an earlier demo; delete the folder for a new one")
-    service = ServiceOptions(made.settings, model=str(made.model), inbox=made.inbox, hosts=LOCAL)
+    service = ServiceOptions(
+        made.settings,
+        model=str(made.model),
+        inbox=made.inbox,
+        archive=(str(made.archive), str(made.inbox)),  # what is decided is learned
+        hosts=LOCAL,
+    )
 
     def show(address: str) -> None:
         terminal.note(f"the desk: {address} (? lists its keys; Ctrl-C ends the demo)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -206,6 +207,13 @@ def retrain(
         **options.channels_of(terminal),
     )
     _show(terminal, outcome, is_json=json)
+    if html is not None and (outcome.champion is None or outcome.outcome == "unchanged"):
+        lacking = "no model was trained" if outcome.outcome == "unchanged" else "no champion to compare with"
+        terminal.note(f"{html} was not written: {lacking}")
+    if no_promote and against is None and outcome.is_promoted and not json:
+        store = f" --tracking-uri {shlex.quote(tracking_uri)}" if tracking_uri else ""
+        model = f" --name {shlex.quote(name)}" if name else ""
+        terminal.note(f"nothing was promoted; this does: scoring promote {outcome.run_id}{model}{store}")
 
 
 def _gate(metric: str, allow_equal: bool, margin: float | None) -> GateConfig:

@@ -23,8 +23,8 @@ from scoring.workflows.train import train
 MARK = "scoring-demo.txt"
 """File that marks the folder of a demo."""
 
-N_ARCHIVE, N_INBOX = 400, 24
-_ARCHIVE_DAYS, _INBOX_DAYS = 360, 4
+N_ARCHIVE, N_NEW, N_INBOX = 400, 80, 24
+_ARCHIVE_DAYS, _NEW_DAYS, _INBOX_DAYS = 360, 40, 4
 _MARK_TEXT = b'Made by "scoring demo", which starts the desk on it again. Delete the folder for a new demo.\n'
 
 
@@ -107,11 +107,12 @@ def make_demo(folder: Path, *, now: datetime, on_fault: OnFault, reporter: Repor
                 shutil.rmtree(part)
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     inbox_begins_at = today - timedelta(days=_INBOX_DAYS)
+    new_begins_at = inbox_begins_at - timedelta(days=_NEW_DAYS)
     write_sample(
         demo.archive,
         n_records=N_ARCHIVE,
         seed=1,
-        begins_at=inbox_begins_at - timedelta(days=_ARCHIVE_DAYS),
+        begins_at=new_begins_at - timedelta(days=_ARCHIVE_DAYS),
         days=_ARCHIVE_DAYS,
         on_progress=partial(reporter.step, "writing the archive"),
     )
@@ -132,6 +133,14 @@ def make_demo(folder: Path, *, now: datetime, on_fault: OnFault, reporter: Repor
         output=demo.model,
         on_fault=on_fault,
         reporter=reporter,
+    )
+    write_sample(  # labelled since the training, so that the desk can train on something new
+        demo.archive / "new",
+        n_records=N_NEW,
+        seed=2,
+        begins_at=new_begins_at,
+        days=_NEW_DAYS,
+        on_progress=partial(reporter.step, "writing newer records"),
     )
     store = Store(demo.settings.tracking_uri, demo.settings.home)
     with open_replacement(demo.report) as file:  # the last: a demo without a report is made anew

@@ -60,13 +60,14 @@ def test_all_files_are_in_one_folder_and_the_end_says_what_is_next(demo: Demo) -
     folder = Path("scoring-demo")
     names = {path.name for path in folder.iterdir()}
     assert names == {"archive", "inbox", "model", "report.html", workflow.MARK}
-    n_files = [len(list((folder / name).glob("*.md"))) for name in ("archive", "inbox")]
-    assert n_files == [workflow.N_ARCHIVE, workflow.N_INBOX]
+    n_files = [len(list((folder / name).glob("*.md"))) for name in ("archive", "archive/new", "inbox")]
+    assert n_files == [workflow.N_ARCHIVE, workflow.N_NEW, workflow.N_INBOX]
     assert f"the desk: {URL} " in done.output
     assert "no desktop" not in done.output
     assert "scoring score scoring-demo/inbox --model scoring-demo/model" in done.output
     (options,) = demo.served
     assert (options.inbox, options.model) == (folder / "inbox", "scoring-demo/model")
+    assert options.archive == ("scoring-demo/archive", "scoring-demo/inbox")
     assert options.settings.home == folder.absolute() / "home"
     assert options.settings.tracking_uri == f"sqlite:///{folder.absolute()}/home/mlflow.db"
 

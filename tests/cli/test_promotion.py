@@ -122,6 +122,37 @@ def test_a_retraining_without_anything_new(registry: Registry, archive: Path) ->
     assert (as_json.exit_code, output["outcome"], output["is_promoted"]) == (0, "unchanged", False)
 
 
+@pytest.mark.parametrize(
+    ("outcome", "champion", "notes"),
+    [
+        ("promoted", FIRST, ["nothing was promoted; this does: scoring promote 12ab --name news"]),
+        ("refused", FIRST, []),
+        ("unchanged", FIRST, ["page.html was not written: no model was trained"]),
+        ("refused", None, ["page.html was not written: no champion to compare with"]),
+    ],
+)
+def test_what_a_judgement_without_promotion_leads_to(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch, outcome: Any, champion: str | None, notes: list[str]
+) -> None:
+    result = PromoteOutcome(
+        name="news",
+        model="",
+        run_id="12ab",
+        version=None,
+        champion=champion,
+        is_promoted=outcome == "promoted",
+        outcome=outcome,
+        is_dry_run=True,
+        by="gate",
+        verdict=refuse("why", GateConfig()),
+        data_sha256="",
+    )
+    monkeypatch.setattr(retrain, "retrain", lambda *_, **__: result)
+    options = ("archive", "--no-promote", "--html", "page.html", "--name", "news")
+    assert run(registry, "retrain", *options).stderr.splitlines() == notes
+    assert run(registry, "retrain", *options, "--quiet").stderr == ""
+
+
 @pytest.mark.parametrize(("outcome", "code"), [("promoted", 0), ("refused", 3), ("unchanged", 0)])
 def test_exit_code_of_each_outcome_of_a_retraining(
     registry: Registry, archive: Path, monkeypatch: pytest.MonkeyPatch, outcome: Any, code: int

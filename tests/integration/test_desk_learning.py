@@ -178,6 +178,23 @@ def test_records_that_are_about_to_change_are_marked_until_they_are_old(
     assert serious(page) == []
 
 
+def test_decisions_that_are_not_saved_are_named_before_a_training(
+    open_page: Open, learning_service: Service
+) -> None:
+    page = loaded(open_page(learning_service.url))
+    page.keyboard.press("a")
+    expect(page.locator("#write")).to_have_text("Save 1 to files")
+    page.keyboard.press("t")
+    panel = page.locator("#learning-train")
+    expect(panel).to_contain_text("1 decision is not saved yet, and would not be used")
+    page.keyboard.press("Escape")
+    page.keyboard.press("w")
+    expect(page.locator("#write")).to_have_text("Save to files")
+    page.keyboard.press("t")
+    expect(panel).to_contain_text("with the saved corrections of this desk")
+    expect(panel).not_to_contain_text("not saved yet")
+
+
 @pytest.mark.exhaustive
 def test_it_trains_and_shows_what_would_change_and_another_page_sees_it(
     open_page: Open, learning_service: Service
@@ -185,7 +202,7 @@ def test_it_trains_and_shows_what_would_change_and_another_page_sees_it(
     page = loaded(open_page(learning_service.url))
     page.keyboard.press("t")
     panel = page.locator("#learning")
-    expect(panel).to_contain_text("No label that the model had predicted was corrected")
+    expect(panel).to_contain_text("No saved correction of a predicted label")
     panel.get_by_role("button", name="Train and compare").click()
     expect(panel.get_by_role("button", name="Cancel")).to_be_visible()
 
@@ -197,7 +214,7 @@ def test_it_trains_and_shows_what_would_change_and_another_page_sees_it(
     verdict = panel.locator(".verdict")
     expect(verdict).to_contain_text("can replace it", timeout=SECONDS * 1000)
     expect(other.locator("#learning .verdict")).to_have_text(verdict.inner_text())
-    expect(panel).to_contain_text("0 corrections of this desk were used.")
+    expect(panel).to_contain_text("0 corrections of this desk were used: one counts if it is saved")
     expect(panel.locator(".next-step code")).to_have_text(re.compile("^scoring promote [0-9a-f]{12}$"))
     expect(panel.get_by_role("row", name=re.compile("^quality_mae")).first).to_be_visible()
     changes = panel.get_by_text("publishing decisions would change").inner_text()

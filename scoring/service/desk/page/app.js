@@ -44,6 +44,7 @@ function redraw(path) {
     else if (nextActive !== undefined && !list.goTo(nextActive)) list.reveal();
     [isFromTop, nextActive] = [false, undefined];
     updateToolbar(count, status);
+    learning.recount();
     updateAddress();
     presence.move(list.active && !list.active.dropped ? list.active.path : "");
     updateProgress(status.read && !status.total && !stale);

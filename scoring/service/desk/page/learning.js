@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { setChanged } from "./marks.js";
 import { CLIENT, by, isMine, nameOf } from "./person.js";
+import { isPending, states } from "./states.js";
 import { h, many, number, shown, when, yesNo } from "./format.js";
 
 const POLL_MS = 2000; // another process of the service may run the training
@@ -24,7 +25,12 @@ export const learning = {
     if (!dialog.open) dialog.showModal();
     refresh();
     showMissed();
-    $("learning-train").focus();
+    $("learning-train").focus({ preventScroll: true });
+  },
+
+  /** The decisions have changed. */
+  recount() {
+    if (dialog.open && drawn) draw();
   },
 
   /** The service has announced a change of the training, or has another model. */
@@ -64,7 +70,7 @@ const showFault = (error) => $("learning-train").replaceChildren(h("p", { class:
 /** Draw the training's part again if more than the progress has changed, so that a button keeps the focus. */
 function draw() {
   const { job } = state;
-  const look = JSON.stringify([state.model, state.archive, state.fault, job?.id, job?.status]);
+  const look = JSON.stringify([state.model, state.archive, state.fault, job?.id, job?.status, countUnsaved()]);
   if (look !== drawn || !$("learning-train").children.length) {
     drawn = look;
     $("learning-train").replaceChildren(...partsOf());
@@ -78,11 +84,16 @@ function partsOf() {
   if (job?.status === "running") return [...parts, ...runningOf(job)];
   if (!state.archive.length) parts.push(h("p", { text: "No archive to train on: start the service with --archive PATH, the folder of your labelled records." }));
   else {
-    parts.push(h("p", { class: "soft", text: `Trains on ${state.archive.join(", ")} with the corrections of this desk, and compares the result with ${state.model} on later records. Nothing is promoted.` }));
+    parts.push(h("p", { class: "soft", text: `Trains on ${state.archive.join(", ")} with the saved corrections of this desk, and compares the result with ${state.model} on later records. Nothing is promoted.` }));
+    const count = countUnsaved();
+    if (count) parts.push(h("p", { class: "note", text: `${many(count, "decision")} ${count === 1 ? "is" : "are"} not saved yet, and would not be used: close this panel and save first (w).` }));
     parts.push(h("button", { type: "button", class: "primary", text: "Train and compare", on: { click: start } }));
   }
   return job ? [...parts, ...endOf(job)] : parts;
 }
+
+/** Number of decisions, of anybody, that no training knows of before they are saved. */
+const countUnsaved = () => [...states.all()].filter(([path]) => isPending(path)).length;
 
 async function start() {
   try {
@@ -140,7 +151,7 @@ function resultOf(result, served) {
   parts.push(h("ul", { class: "grounds" }, ...result.reasons.map((text) => h("li", { text }))));
   if (result.outcome === "unchanged") return parts;
   const days = result.n_days ? ` of ${many(result.n_days, "day")}` : "";
-  parts.push(h("p", { class: "soft", text: `Compared on ${many(result.n_records, "later record")}${days}. ${many(result.n_corrections, "correction")} of this desk ${result.n_corrections === 1 ? "was" : "were"} used.` }));
+  parts.push(h("p", { class: "soft", text: `Compared on ${many(result.n_records, "later record")}${days}. ${usedText(result)}` }));
   if (result.figures.length) parts.push(tableOf("Metrics on all of these records", ["Metric", "Served", "Trained", "Gain"], result.figures.map((check) => figureRow(check.figure, check))));
   if (result.sections.length) {
     const rows = result.sections.map(({ section, n_records, difference, is_clearly_worse }) => figureRow(`${section || "(no section)"}: ${difference.name}`, difference, `${many(n_records, "record")}${is_clearly_worse ? ", clearly worse" : ""}`));
@@ -150,6 +161,12 @@ function resultOf(result, served) {
   if (result.has_page) parts.push(h("p", {}, h("a", { href: "/desk/learning/report", target: "_blank", rel: "noopener", text: "Full comparison" })));
   if (result.next_step) parts.push(h("p", { class: "next-step" }, h("span", { text: "To use it: " }), h("code", { text: result.next_step })));
   return parts;
+}
+
+/** How many corrections there were for records of the archive; of other records none is used. */
+function usedText({ n_corrections: count }) {
+  const text = `${many(count, "correction")} of this desk ${count === 1 ? "was" : "were"} used`;
+  return count ? `${text}.` : `${text}: one counts if it is saved, and its record is in the archive.`;
 }
 
 function changesOf({ n_compared, changes }) {
@@ -188,7 +205,7 @@ async function showMissed() {
 }
 
 function missedOf({ n_corrections, labels }) {
-  if (!labels.length) return [h("p", { class: "soft", text: "No predicted label was corrected in the last seven days." })];
+  if (!labels.length) return [h("p", { class: "soft", text: "No saved correction of a predicted label in the last seven days." })];
   const listed = labels.length < n_corrections ? `; these are the ${labels.length} largest errors` : labels.length > 1 ? ", the largest errors first" : "";
   const said = `${many(n_corrections, "label")} ${n_corrections === 1 ? "was" : "were"} corrected in the last seven days${listed}.`;
   return [h("p", { class: "soft", text: said }), h("ul", { class: "missed" }, ...labels.map(missedItem))];
