@@ -48,7 +48,7 @@ END_SECONDS = 5.0
 
 _WRITE_SECONDS = 1.0  # least time between two writes of the progress
 _LINE_BYTES = 1_000_000
-_REFUSED = 3  # exit code
+_WITH_FAULTS, _REFUSED = 1, 3  # exit codes of a command that has done its work
 _LOG = logging.getLogger(__name__)
 
 
@@ -194,6 +194,8 @@ class LiveTraining:
         """Train and judge; then score the inbox with the new model, if there is one."""
         resolved, settings = self._manager.current.resolved, self._options.settings
         output = await self._output(retrain_command(self.archive, resolved, settings))
+        if not output.strip():
+            raise _FailedError(self._last_message or "the training ended without a result")
         outcome = msgspec.json.decode(output, type=Outcome)
         step = next_step(outcome.run_id, resolved, settings) if outcome.run_id else ""
         result = result_of(outcome, has_page=(self._home / PAGE).is_file(), next_step=step)
@@ -231,7 +233,7 @@ class LiveTraining:
         except asyncio.CancelledError:
             await _end_process(process)
             raise
-        if code not in (0, _REFUSED) or self._is_cancelled:
+        if code not in (0, _WITH_FAULTS, _REFUSED) or self._is_cancelled:
             raise _FailedError(self._last_message or f"the training ended with exit code {code}")
         return output
 

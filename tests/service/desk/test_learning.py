@@ -163,6 +163,20 @@ def test_a_failure_says_why(desk: TestClient, programs: Run) -> None:
     assert (job["status"], job["fault"]) == ("failed", "a defect of scoring: see the log")
 
 
+def test_files_that_cannot_be_used_leave_the_result(desk: TestClient, programs: Run) -> None:
+    fault = "import sys; print('a.md:2: title: got a bracket', file=sys.stderr)"
+    score = json.dumps(rows(desk)[0]["score"])
+    programs(f"{fault}; {printed(OUTCOME)}; sys.exit(1)", f"{fault}; print({score!r}); sys.exit(1)")
+    start(desk)
+    job = ended(desk)
+    assert (job["status"], job["fault"]) == ("done", "")
+    assert job["result"]["outcome"] == "passed"
+    programs(f"{fault}; sys.exit(1)")
+    start(desk)
+    job = ended(desk)
+    assert (job["status"], job["fault"]) == ("failed", "a.md:2: title: got a bracket")
+
+
 def test_a_stop_of_the_service_ends_it_and_the_next_service_says_so(
     training: TrainOutcome, folder: Path, settings: Settings, programs: Run, tmp_path: Path
 ) -> None:
