@@ -283,6 +283,11 @@ def test_without_an_archive_or_the_header_of_the_page_nothing_starts(serve: Serv
         assert client.post(f"/desk/learning/{name}", json=body).status_code == 403
 
 
+def test_credentials_of_an_archive_are_not_shown(serve: Serve, folder: Path) -> None:
+    client = serve(inbox=folder, archive=("https://me:hidden@news.example/a.csv",))
+    assert ask(client)["archive"] == ["https://***@news.example/a.csv"]
+
+
 def test_the_report_may_load_nothing(desk: TestClient, settings: Settings) -> None:
     assert desk.get("/desk/learning/report").status_code == 404
     settings.home.mkdir(exist_ok=True)
