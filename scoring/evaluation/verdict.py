@@ -21,6 +21,9 @@ _MATTERS = {
 }
 """What the headline metrics measure, in words."""
 
+MIN_RECORDS = 30
+"""Least number of labelled records for a promotion, as the gate has it by default."""
+
 
 def evaluation_verdict(evaluation: Evaluation) -> str:
     """Say where a model beats its baselines, and in which section it is worst.
@@ -97,6 +100,11 @@ def comparison_verdict(comparison: Comparison) -> str:
         return f"The second is {gain}worse on {_listed(worse)}: keep the first."
     if not better:
         return "The second is not significantly better in any headline metric: keep the first."
+    if comparison.n_labelled < MIN_RECORDS:
+        return (
+            f"The second is better on {_listed(better)}, but on {comparison.n_labelled} labelled records "
+            f"only: compare on {MIN_RECORDS} or more."
+        )
     doubtful = [
         f"{part.family} {part.name}"
         for part in comparison.slices

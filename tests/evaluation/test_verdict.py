@@ -11,7 +11,7 @@ from scoring.evaluation.decision_changes import DecisionChangeCounts
 from scoring.evaluation.paired_figures import Difference, SliceDifference
 from scoring.evaluation.results import Evaluation, Figure, Slice
 from scoring.evaluation.section_changes import SectionChange
-from scoring.evaluation.verdict import comparison_verdict, evaluation_verdict
+from scoring.evaluation.verdict import MIN_RECORDS, comparison_verdict, evaluation_verdict
 
 
 def evaluation(
@@ -129,3 +129,16 @@ def test_a_part_that_the_gate_may_refuse_is_named() -> None:
         '--dry-run" tells whether it may be promoted.'
     )
     assert not judge(whole, made.slices, GateConfig(), n_records=90).is_passed
+
+
+def test_few_records_promote_nothing() -> None:
+    whole = {"quality_mae": difference("quality_mae", "better")}
+    made = Comparison(
+        first=Side("first", None, "a"), second=Side("second", None, "b"), n_records=90, n_labelled=29,
+        begins_at=None, ends_at=None, parameters=(), data=(), features=(), differences=whole, slices=(),
+        flip_counts=DecisionChangeCounts(0, 0, 0, 0, 0), flips=(),
+    )  # fmt: skip
+    assert comparison_verdict(made) == (
+        "The second is better on quality, but on 29 labelled records only: compare on 30 or more."
+    )
+    assert GateConfig().min_records == MIN_RECORDS
