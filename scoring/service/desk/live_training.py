@@ -234,8 +234,7 @@ class LiveTraining:
             start_new_session=True,  # a Ctrl-C at the terminal stops the service, which then ends the process
         )
         assert process.stdout is not None and process.stderr is not None  # noqa: S101, PT018 -- for the types
-        if self._is_cancelled:  # while it was being started
-            _terminate(process)
+        self._end_if_cancelled(process)  # while it was being started
         try:
             with suppress(ProcessLookupError):
                 os.setpriority(os.PRIO_PROCESS, process.pid, PRIORITY)
@@ -247,6 +246,10 @@ class LiveTraining:
         if code not in (0, _WITH_FAULTS, _REFUSED) or self._is_cancelled:
             raise _FailedError(self._last_message or f"the training ended with exit code {code}")
         return output
+
+    def _end_if_cancelled(self, process: asyncio.subprocess.Process) -> None:
+        if self._is_cancelled:
+            _terminate(process)
 
     async def _follow(self, messages: asyncio.StreamReader) -> None:
         """Take in the progress, and keep the last message, which says why a command fails."""
