@@ -9,7 +9,7 @@ import numpy as np
 from scoring.evaluation.comparison import Comparison
 from scoring.evaluation.metrics import LOWER_IS_BETTER
 from scoring.evaluation.results import Evaluation, Figure
-from scoring.evaluation.section_changes import SECTION
+from scoring.evaluation.section_changes import SECTION, is_clearly_worse
 
 _MATTERS = {
     "quality_mae": "quality",
@@ -20,6 +20,9 @@ _MATTERS = {
     "quality_interval_score": "quality intervals",
 }
 """What the headline metrics measure, in words."""
+
+MIN_RECORDS = 30
+"""Least number of labelled records for a promotion, as the gate has it by default."""
 
 
 def evaluation_verdict(evaluation: Evaluation) -> str:
@@ -42,12 +45,16 @@ def evaluation_verdict(evaluation: Evaluation) -> str:
     worse: list[str] = []
     for name, matter in _MATTERS.items():
         values = {
-            baseline: figures[name] for baseline, figures in evaluation.baselines.items() if name in figures
+            baseline: figures[name]
+            for baseline, figures in evaluation.baselines.items()
+            if name in figures and np.isfinite(figures[name])
         }
         if name not in evaluation.figures or not values:
             continue
         best = (min if name in LOWER_IS_BETTER else max)(values, key=values.__getitem__)
         gain = _gain(name, evaluation.figures[name], values[best])
+        if not np.isfinite(gain):  # not defined on these records
+            continue
         if gain == 0:
             even.append(matter)
         else:
@@ -93,6 +100,21 @@ def comparison_verdict(comparison: Comparison) -> str:
         return f"The second model is {gain}worse on {_listed(worse)}: keep the first."
     if not better:
         return "The second model is not significantly better in any headline metric: keep the first."
+    if comparison.n_labelled < MIN_RECORDS:
+        return (
+            f"The second model is better on {_listed(better)}, but on {comparison.n_labelled} labelled records "
+            f"only: compare on {MIN_RECORDS} or more."
+        )
+    doubtful = [
+        f"{part.family} {part.name}"
+        for part in comparison.slices
+        if part.family != SECTION and any(map(is_clearly_worse, part.differences.values()))
+    ]
+    if doubtful:
+        return (
+            f"The second model is better on {_listed(better)}, but looks worse on {_listed(doubtful)}: "
+            '"scoring promote --dry-run" tells whether it may be promoted.'
+        )
     deciding = "quality_mae" if "quality_mae" in comparison.differences else by_verdict["better"][0]
     option = "" if deciding in by_verdict["better"] else f" with --metric {by_verdict['better'][0]}"
     gain = f"better on {_listed(better)} and not significantly worse elsewhere"

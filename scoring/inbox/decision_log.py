@@ -28,6 +28,7 @@ FORMAT = 1
 """Format version of a line; a newer one is refused."""
 
 MAX_NAME_CHARS = 80
+MAX_CLIENT_CHARS = 64
 MAX_NOTE_CHARS = 500
 
 Id = Annotated[str, Meta(pattern="^[0-9A-Za-z_-]{8,64}$")]
@@ -95,7 +96,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     at: Annotated[datetime, Meta(tz=True)]
     id: Id
     by: Name = ""
-    client: Annotated[str, Meta(max_length=64)] = ""
+    client: Annotated[str, Meta(max_length=MAX_CLIENT_CHARS)] = ""
     kind: Kind
     path: str
     moved_from: str = ""

@@ -181,6 +181,7 @@ class DecisionStore:
         if level.written is not None:
             raise RecordError(Fault(path, 0, "", "a decision that is saved", "one that is not"))
         decided = level.decided
+        self._check_same_record(path, decided.record_sha256)
         decision = Decision(
             path, decided.record_sha256, decided.labels, decided.before, decided.reason, decided.note
         )
@@ -191,6 +192,16 @@ class DecisionStore:
             lambda begin: self._decisions.write(decision, by=by, now=action.now, on_begin=begin),
             ("saving", "saved"),
         )
+
+    def _check_same_record(self, path: str, decided_sha256: str) -> None:
+        """Check that a file was edited at most: its name may have passed to the record of another file."""
+        row, _ = self._decisions.usable(path)
+        if row.record_sha256 == decided_sha256:
+            return
+        others = {sha256 for other, sha256 in self._histories.digests().items() if other != path}
+        if row.record_sha256 in others or self._decisions.has_record(decided_sha256):
+            got, expected = "another record under this name", "the decided one: undo the decision"
+            raise RecordError(Fault(path, 0, "", got, expected))
 
     def _undo(self, action: Action, path: str, level: Level) -> None:
         written = level.written

@@ -89,6 +89,10 @@ class Decisions:
             raise RecordError(Fault(path, 0, "", "a file that cannot be used", "a scored record"))
         return row, row.score
 
+    def has_record(self, sha256: str) -> bool:
+        """Whether a file of the inbox has the record with that digest."""
+        return any(row.record_sha256 == sha256 for row in self._inbox.since(0).rows)
+
     def write(
         self,
         decision: Decision,

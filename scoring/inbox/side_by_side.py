@@ -90,7 +90,10 @@ def side_by_side(inbox: Inbox, path: str) -> SideBySide:
     story = [other for other in inbox.since(0).rows if other.story == row.story and other.path != path]
     others: list[ComparedRecord] = []
     addresses = addresses_of(document.record)
-    for other in sorted(story, key=lambda other: _rank(_labels_of(other)[0]), reverse=True)[:MAX_RECORDS]:
+    for place, other in enumerate(sorted(story, key=lambda other: _rank(_labels_of(other)[0]), reverse=True)):
+        addresses.add(other.url)
+        if place >= MAX_RECORDS:  # only counted
+            continue
         try:
             _, other_document = inbox.read(other.path)
         except RecordError:  # the file is gone; the next refresh removes its row

@@ -14,6 +14,7 @@ from scoring.progress import SILENT, Reporter
 from scoring.records.files import OnFault
 from scoring.records.synthetic.generate import write_sample
 from scoring.settings import JOURNAL, Settings, own_store
+from scoring.storage.lock import only_one
 from scoring.storage.replacement import open_replacement
 from scoring.storage.urls import name_of, refuse_remote
 from scoring.tracking import Store, read_report, read_run
@@ -102,8 +103,17 @@ def make_demo(folder: Path, *, now: datetime, on_fault: OnFault, reporter: Repor
             return msgspec.structs.replace(demo, is_new=False)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MARK).write_bytes(_MARK_TEXT)
+    with only_one(folder, "demo", now=now):  # another one may be writing its files
+        if demo.report.exists():
+            return msgspec.structs.replace(demo, is_new=False)
+        return _make(demo, now=now, on_fault=on_fault, reporter=reporter)
+
+
+def _make(demo: Demo, *, now: datetime, on_fault: OnFault, reporter: Reporter) -> Demo:
+    """Write the files of a demo, in place of those that an interrupted one has left."""
+    with naming(demo.folder):
         for part in (demo.archive, demo.inbox, demo.model, demo.settings.home):
-            if part.exists():  # left by an interrupted demo
+            if part.exists():
                 shutil.rmtree(part)
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     inbox_begins_at = today - timedelta(days=_INBOX_DAYS)

@@ -259,7 +259,13 @@ def _judge(
         return judge_alone(saved, gate)
     store = Store(settings.tracking_uri, settings.home)
     if challenger.run is not None:
-        recorded = recorded_verdict(store, challenger.run, standing.address, gate)
+        recorded = recorded_verdict(
+            store,
+            challenger.run,
+            standing.address,
+            lambda: standing.load(settings, reporter).saved.sha256,
+            gate,
+        )
         if recorded is not None:
             reporter.note(f"{challenger.spec}: judged by its retraining, on records that neither had seen")
             return recorded

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from scoring.deployment.gate import GateConfig, Verdict
@@ -16,12 +18,15 @@ class RecordedVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """A verdict, the rule it follows, and the champion that the run was compared with."""
 
     champion: str
+    champion_sha256: str = ""
     gate: GateConfig
     verdict: Verdict
     data_sha256: str
 
 
-def keep_verdict(store: Store, run_id: str, champion: str, gate: GateConfig, judged: Judged) -> None:
+def keep_verdict(
+    store: Store, run_id: str, champion: str, champion_sha256: str, gate: GateConfig, judged: Judged
+) -> None:
     """Write the verdict on a run to its artifacts.
 
     Raises
@@ -30,12 +35,18 @@ def keep_verdict(store: Store, run_id: str, champion: str, gate: GateConfig, jud
         If the store cannot be written.
     """
     recorded = RecordedVerdict(
-        champion=champion, gate=gate, verdict=judged.verdict, data_sha256=judged.data_sha256
+        champion=champion,
+        champion_sha256=champion_sha256,
+        gate=gate,
+        verdict=judged.verdict,
+        data_sha256=judged.data_sha256,
     )
     add_page(store, run_id, VERDICT_FILE, msgspec.json.encode(recorded).decode())
 
 
-def recorded_verdict(store: Store, run: RunRecord, champion: str, gate: GateConfig) -> Judged | None:
+def recorded_verdict(
+    store: Store, run: RunRecord, champion: str, sha256_of_champion: Callable[[], str], gate: GateConfig
+) -> Judged | None:
     """The kept verdict on a run; None if it has none against this champion by this rule.
 
     Raises
@@ -51,5 +62,7 @@ def recorded_verdict(store: Store, run: RunRecord, champion: str, gate: GateConf
     except msgspec.DecodeError as error:
         raise TrackingError(f"{store}: run {run.summary.run_id}: {VERDICT_FILE}: {error}") from error
     if (recorded.champion, recorded.gate) != (champion, gate):
+        return None
+    if recorded.champion_sha256 != sha256_of_champion():  # in a registry that was made anew
         return None
     return Judged(recorded.verdict, recorded.data_sha256)

@@ -232,7 +232,7 @@ def _train_next(
             reporter=job.reporter,
         )
     judged = Judged(verdict, block.data_sha256)
-    return _conclude(job, judged, fitted.saved, run_id, standing, corpus.n_corrections)
+    return _conclude(job, judged, fitted.saved, run_id, standing, corpus.n_corrections, current.sha256)
 
 
 def split_after(corpus: LabelledDataset, split: SplitConfig, ends_at: Mapping[str, datetime]) -> SplitConfig:
@@ -290,6 +290,7 @@ def _conclude(
     run_id: str,
     standing: StandingChampion | None,
     n_corrections: int,
+    champion_sha256: str = "",
 ) -> PromoteOutcome:
     """Promote or refuse, and record the verdict as a tag of the run."""
     verdict = judged.verdict
@@ -301,7 +302,7 @@ def _conclude(
     tag_run(store, run_id, {"gate": outcome})
     version = None
     if job.is_judged_only and address is not None:
-        keep_verdict(store, run_id, address, job.gate, replace(judged, verdict=verdict))
+        keep_verdict(store, run_id, address, champion_sha256, job.gate, replace(judged, verdict=verdict))
     if verdict.is_passed and not job.is_judged_only:
         version = activate(
             saved,

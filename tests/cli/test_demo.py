@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from scoring.cli import app
 from scoring.cli import demo as command
 from scoring.service import server
 from scoring.service.options import ServiceOptions
+from scoring.storage.lock import only_one
 from scoring.workflows import demo as workflow
 from scoring.workflows.train import TrainOutcome
 
@@ -59,7 +61,7 @@ def test_all_files_are_in_one_folder_and_the_end_says_what_is_next(demo: Demo) -
     assert [path.name for path in Path().iterdir()] == ["scoring-demo"]
     folder = Path("scoring-demo")
     names = {path.name for path in folder.iterdir()}
-    assert names == {"archive", "inbox", "model", "report.html", workflow.MARK}
+    assert names == {"archive", "inbox", "model", "report.html", "demo.lock", workflow.MARK}
     n_files = [len(list((folder / name).glob("*.md"))) for name in ("archive", "archive/new", "inbox")]
     assert n_files == [workflow.N_ARCHIVE, workflow.N_NEW, workflow.N_INBOX]
     assert f"the desk: {URL} " in done.output
@@ -89,6 +91,18 @@ def test_an_interrupted_demo_is_made_again(demo: Demo) -> None:
     left_over.write_text("")
     assert "earlier demo" not in demo.run("--no-browser").output
     assert not left_over.exists()
+
+
+def test_one_that_is_being_made_is_left_alone(demo: Demo) -> None:
+    demo.run("--no-browser")
+    Path("scoring-demo/report.html").unlink()
+    kept = Path("scoring-demo/archive/kept.md")
+    kept.write_text("")
+    with only_one(Path("scoring-demo"), "demo", now=datetime(2026, 1, 1, tzinfo=UTC)):
+        done = demo.run("--no-browser")
+    assert done.exit_code == 2
+    assert "only one process may demo" in done.output
+    assert kept.exists()
 
 
 @pytest.mark.parametrize("is_file", [False, True])

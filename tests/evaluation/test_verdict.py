@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from scoring.deployment.gate import GateConfig, judge
 from scoring.evaluation.comparison import Comparison, Side
 from scoring.evaluation.decision_changes import DecisionChangeCounts
-from scoring.evaluation.paired_figures import Difference
+from scoring.evaluation.paired_figures import Difference, SliceDifference
 from scoring.evaluation.results import Evaluation, Figure, Slice
 from scoring.evaluation.section_changes import SectionChange
-from scoring.evaluation.verdict import comparison_verdict, evaluation_verdict
+from scoring.evaluation.verdict import MIN_RECORDS, comparison_verdict, evaluation_verdict
 
 
 def evaluation(
@@ -53,6 +54,16 @@ def test_worst_section_is_relative_to_the_spread_of_its_labels() -> None:
         "Better than every baseline on quality. Worst section: Sea, where quality is off by 4.0 points on "
         "average."
     )
+
+
+def test_what_is_not_defined_is_neither_better_nor_worse() -> None:
+    figures = {"quality_mae": Figure(float("nan")), "published_f1": Figure(0.7, 0.6, 0.8)}
+    baselines = {
+        "median": {"quality_mae": 3.0, "published_f1": float("nan")},
+        "plain": {"quality_mae": 4.0, "published_f1": 0.5},
+    }
+    made = evaluation(figures, baselines)
+    assert evaluation_verdict(made) == "Better than every baseline on publication."
 
 
 def difference(name: str, verdict: str) -> Difference:
@@ -102,3 +113,33 @@ def test_comparison_ends_with_what_follows(
         sections=sections if bad_section else (),
     )  # fmt: skip
     assert comparison_verdict(made) == expected
+
+
+def test_a_part_that_the_gate_may_refuse_is_named() -> None:
+    better, worse = difference("quality_mae", "better"), difference("quality_mae", "worse")
+    slices = tuple(SliceDifference("provider", name, 40, {"quality_mae": worse}) for name in ("a", "b"))
+    slight = SliceDifference("month", "2021-05", 40, {"quality_mae": better})
+    whole = {"quality_mae": better}
+    made = Comparison(
+        first=Side("first", None, "a"), second=Side("second", None, "b"), n_records=90, n_labelled=90,
+        begins_at=None, ends_at=None, parameters=(), data=(), features=(), differences=whole,
+        slices=(*slices, slight), flip_counts=DecisionChangeCounts(0, 0, 0, 0, 0), flips=(),
+    )  # fmt: skip
+    assert comparison_verdict(made) == (
+        'The second is better on quality, but looks worse on provider a and provider b: "scoring promote '
+        '--dry-run" tells whether it may be promoted.'
+    )
+    assert not judge(whole, made.slices, GateConfig(), n_records=90).is_passed
+
+
+def test_few_records_promote_nothing() -> None:
+    whole = {"quality_mae": difference("quality_mae", "better")}
+    made = Comparison(
+        first=Side("first", None, "a"), second=Side("second", None, "b"), n_records=90, n_labelled=29,
+        begins_at=None, ends_at=None, parameters=(), data=(), features=(), differences=whole, slices=(),
+        flip_counts=DecisionChangeCounts(0, 0, 0, 0, 0), flips=(),
+    )  # fmt: skip
+    assert comparison_verdict(made) == (
+        "The second is better on quality, but on 29 labelled records only: compare on 30 or more."
+    )
+    assert GateConfig().min_records == MIN_RECORDS

@@ -232,6 +232,36 @@ def test_a_decision_stays_where_its_file_was_if_the_new_path_is_not_certain(
     assert desk.change("undo", first) == [Outcome(first)]  # of a file that is gone
 
 
+@pytest.mark.parametrize("is_swapped", [False, True])
+def test_a_decision_is_not_written_into_another_record(
+    desk: Desk, saved: SavedModel, is_swapped: bool
+) -> None:
+    first, second, third = desk.paths
+    desk.decide(first, 5)
+    desk.decide(second, 6)
+    contents = {path: desk.bytes_of(path) for path in (first, second)}
+    (desk.folder / "inbox" / second).write_bytes(contents[first])
+    if is_swapped:
+        (desk.folder / "inbox" / first).write_bytes(contents[second])
+    else:
+        (desk.folder / "inbox" / first).unlink()
+    before = desk.bytes_of(second)
+    desk.inbox.refresh(saved)
+    (outcome,) = desk.change("save", second)
+    assert (
+        outcome.fault
+        == f"{second}: got another record under this name, expected the decided one: undo the decision"
+    )
+    assert desk.bytes_of(second) == before
+    assert desk.change("undo", second) == [Outcome(second)]
+
+    desk.decide(third, 7)  # an edit leaves the record what it is
+    edited = desk.bytes_of(third).replace(b"excerpt:", b"excerpt: edited #", 1)
+    (desk.folder / "inbox" / third).write_bytes(edited)
+    desk.inbox.refresh(saved)
+    assert desk.change("save", third) == [Outcome(third)]
+
+
 class KilledError(BaseException):
     """The process ends."""
 

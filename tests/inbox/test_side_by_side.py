@@ -10,7 +10,7 @@ from scoring.artifact.saved_model import SavedModel
 from scoring.errors import RecordError
 from scoring.inbox import side_by_side as side_by_side_module
 from scoring.inbox.inbox import Inbox
-from scoring.inbox.side_by_side import side_by_side
+from scoring.inbox.side_by_side import MAX_RECORDS, side_by_side
 
 OWN = """---
 title: A kite over the mill
@@ -84,3 +84,16 @@ def test_what_there_is_no_room_for_is_counted(inbox: Inbox, monkeypatch: pytest.
 def test_a_file_that_cannot_be_used_is_refused(inbox: Inbox, path: str) -> None:
     with pytest.raises(RecordError, match=path):
         side_by_side(inbox, path)
+
+
+def test_what_is_left_out_is_counted_once(tmp_path: Path, saved: SavedModel) -> None:
+    (tmp_path / "inbox").mkdir()
+    listed = "".join(f"- title: Kite {n}\n  originalUrl: https://mill.example/{n}\n" for n in range(60))
+    (tmp_path / "inbox" / "own.md").write_text(OWN.partition("related:")[0] + f"related:\n{listed}---\n")
+    for number in range(30):
+        text = AGAIN.replace("https://quay.example/again", f"https://mill.example/{number}")
+        (tmp_path / "inbox" / f"{number}.md").write_text(text)
+    inbox = Inbox(tmp_path / "inbox", tmp_path / "corrections.jsonl")
+    inbox.refresh(saved)
+    compared = side_by_side(inbox, "own.md")
+    assert (len(compared.records), compared.n_left_out) == (1 + MAX_RECORDS, 60 - MAX_RECORDS)

@@ -109,6 +109,21 @@ def test_one_that_is_only_judged_can_be_promoted_later(
     assert champions(settings) == (SECOND, FIRST)
 
 
+@pytest.mark.exhaustive
+def test_a_verdict_against_another_model_of_the_same_address_is_not_taken_over(
+    registry: Registry, news: Path, later: str
+) -> None:
+    import mlflow
+
+    settings = registry.settings
+    outcome = run([str(news), later], settings, is_judged_only=True)
+    mlflow.MlflowClient(settings.tracking_uri).delete_registered_model("scoring")
+    anew = promote_run("shipped", reason="anew", settings=settings, now=NOW, on_fault=stop)
+    assert anew.version == outcome.champion == FIRST
+    with pytest.raises(TrackingError, match="without evaluation.json"):  # so it is judged anew
+        promote_run(str(outcome.run_id), gate=GATE, settings=settings, now=NOW, on_fault=stop)
+
+
 def test_another_model_than_the_champion_can_be_compared_with(
     registry: Registry, archive: Path, training: TrainOutcome
 ) -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import msgspec
 from fastapi import APIRouter, FastAPI, Request, Response
 
+from scoring.credentials import mask_credentials
 from scoring.inbox.missed_labels import WEEK, MissedLabels, missed_labels
 from scoring.service.desk.live_inbox import LiveInbox
 from scoring.service.desk.live_training import LiveTraining
@@ -92,5 +93,6 @@ def _state(request: Request) -> Response:
     training: LiveTraining = request.app.state.training
     live: LiveInbox = request.app.state.inbox
     job = training.current()
-    state = LearningState(live.saved.name, training.archive, job, training.fault)
+    archive = tuple(map(mask_credentials, training.archive))
+    state = LearningState(live.saved.name, archive, job, training.fault)
     return Response(msgspec.json.encode(state), media_type=JSON)

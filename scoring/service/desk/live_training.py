@@ -48,7 +48,7 @@ END_SECONDS = 5.0
 
 _WRITE_SECONDS = 1.0  # least time between two writes of the progress
 _LINE_BYTES = 1_000_000
-_REFUSED = 3  # exit code
+_WITH_FAULTS, _REFUSED = 1, 3  # exit codes of a command that has done its work
 _LOG = logging.getLogger(__name__)
 
 
@@ -106,8 +106,11 @@ class LiveTraining:
             state, self.fault = None, str(error)
         if state is not None and state.status == "running" and self._has_lock():
             fault = "the service ended during the training: start it again"
-            state = msgspec.structs.replace(state, status="interrupted", fault=fault)
-            write_state(self._home, state)
+            if self._state is not None and self._state.id == state.id:  # its end could not be written
+                state = self._state
+            else:
+                state = msgspec.structs.replace(state, status="interrupted", fault=fault)
+            self._keep(state)
             self._lock.release()
         return state
 
@@ -129,9 +132,8 @@ class LiveTraining:
         prepare_home(self._home)
         if not self._has_lock():
             raise ProblemError(503, "busy", "somebody else has just started a training: look again")
-        (self._home / PAGE).unlink(missing_ok=True)
         self._is_cancelled, self._last_message = False, ""
-        self._state = TrainingState(
+        state = TrainingState(
             id=uuid4().hex,
             status="running",
             started_at=datetime.now(UTC),
@@ -140,7 +142,14 @@ class LiveTraining:
             served=self._live.saved.name,
             stage="starting",
         )
-        write_state(self._home, self._state)
+        try:
+            (self._home / PAGE).unlink(missing_ok=True)
+            write_state(self._home, state)
+        except OSError as error:
+            self._lock.release()
+            why = error.strerror or "a disk error"
+            raise ProblemError(503, "busy", f"{self._home}: {why}: nothing was started") from None
+        self._state = state
         self._task = asyncio.create_task(self._run())
         self._announce()
         return self._state
@@ -194,6 +203,8 @@ class LiveTraining:
         """Train and judge; then score the inbox with the new model, if there is one."""
         resolved, settings = self._manager.current.resolved, self._options.settings
         output = await self._output(retrain_command(self.archive, resolved, settings))
+        if not output.strip():
+            raise _FailedError(self._last_message or "the training ended without a result")
         outcome = msgspec.json.decode(output, type=Outcome)
         step = next_step(outcome.run_id, resolved, settings) if outcome.run_id else ""
         result = result_of(outcome, has_page=(self._home / PAGE).is_file(), next_step=step)
@@ -223,17 +234,22 @@ class LiveTraining:
             start_new_session=True,  # a Ctrl-C at the terminal stops the service, which then ends the process
         )
         assert process.stdout is not None and process.stderr is not None  # noqa: S101, PT018 -- for the types
+        self._end_if_cancelled(process)  # while it was being started
         try:
             with suppress(ProcessLookupError):
                 os.setpriority(os.PRIO_PROCESS, process.pid, PRIORITY)
             output, _ = await asyncio.gather(process.stdout.read(), self._follow(process.stderr))
             code = await process.wait()
-        except asyncio.CancelledError:
+        except BaseException:
             await _end_process(process)
             raise
-        if code not in (0, _REFUSED) or self._is_cancelled:
+        if code not in (0, _WITH_FAULTS, _REFUSED) or self._is_cancelled:
             raise _FailedError(self._last_message or f"the training ended with exit code {code}")
         return output
+
+    def _end_if_cancelled(self, process: asyncio.subprocess.Process) -> None:
+        if self._is_cancelled:
+            _terminate(process)
 
     async def _follow(self, messages: asyncio.StreamReader) -> None:
         """Take in the progress, and keep the last message, which says why a command fails."""
@@ -249,7 +265,7 @@ class LiveTraining:
         self._state = msgspec.structs.replace(self._state, stage=step.name, done=step.done, total=step.total)
         if is_new or time.monotonic() - self._written_at >= _WRITE_SECONDS:
             self._written_at = time.monotonic()
-            write_state(self._home, self._state)
+            self._keep(self._state)
             self._announce()
 
     def _end(self, status: Status, *, fault: str = "", result: TrainingResult | None = None) -> None:
@@ -259,7 +275,14 @@ class LiveTraining:
             self._state, status=status, fault=fault, result=result, ended_at=datetime.now(UTC)
         )
         _LOG.info("training ended", extra={"fields": {"status": status}})
-        write_state(self._home, self._state)
+        self._keep(self._state)
+
+    def _keep(self, state: TrainingState) -> None:
+        """Write a state; one that cannot be written, as on a full disk, is known to this process alone."""
+        try:
+            write_state(self._home, state)
+        except OSError as error:
+            _LOG.warning("training state not written", extra={"fields": {"error": error.strerror}})
 
     def _has_lock(self) -> bool:
         """Take the lock, unless another process has it."""

@@ -17,7 +17,7 @@ from starlette.responses import StreamingResponse
 from scoring.errors import RecordError
 from scoring.explanation.policy import policy_texts
 from scoring.inbox.decision_actions import Action, ActionConflictError, Outcome, Target
-from scoring.inbox.decision_log import MAX_NAME_CHARS, Decided
+from scoring.inbox.decision_log import MAX_CLIENT_CHARS, MAX_NAME_CHARS, Decided
 from scoring.inbox.preview import UploadedFile, explain_preview, preview
 from scoring.inbox.rule_labels import labels_by_rule
 from scoring.inbox.side_by_side import side_by_side
@@ -244,9 +244,11 @@ def _outcomes(inbox: LiveInbox, results: list[Outcome], *, has_rows: bool) -> Ou
 
 
 def _action(body: DecideRequest | ChangeRequest) -> Action:
-    if len(body.by) > MAX_NAME_CHARS or len(body.client) > MAX_NAME_CHARS:
-        detail = f"by, client: got more than {MAX_NAME_CHARS} characters, expected at most as many"
-        raise ProblemError(422, "body", detail)
+    limits = {"by": MAX_NAME_CHARS, "client": MAX_CLIENT_CHARS}  # of a line of the log
+    for name, limit in limits.items():
+        if len(getattr(body, name)) > limit:
+            detail = f"{name}: got more than {limit} characters, expected at most as many"
+            raise ProblemError(422, "body", detail)
     return Action(body.id, body.by.strip(), body.client, datetime.now(UTC))
 
 

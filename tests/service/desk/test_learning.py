@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sys
@@ -163,6 +164,20 @@ def test_a_failure_says_why(desk: TestClient, programs: Run) -> None:
     assert (job["status"], job["fault"]) == ("failed", "an internal error: see the log of the service")
 
 
+def test_files_that_cannot_be_used_leave_the_result(desk: TestClient, programs: Run) -> None:
+    fault = "import sys; print('a.md:2: title: got a bracket', file=sys.stderr)"
+    score = json.dumps(rows(desk)[0]["score"])
+    programs(f"{fault}; {printed(OUTCOME)}; sys.exit(1)", f"{fault}; print({score!r}); sys.exit(1)")
+    start(desk)
+    job = ended(desk)
+    assert (job["status"], job["fault"]) == ("done", "")
+    assert job["result"]["outcome"] == "passed"
+    programs(f"{fault}; sys.exit(1)")
+    start(desk)
+    job = ended(desk)
+    assert (job["status"], job["fault"]) == ("failed", "a.md:2: title: got a bracket")
+
+
 def test_a_stop_of_the_service_ends_it_and_the_next_service_says_so(
     training: TrainOutcome, folder: Path, settings: Settings, programs: Run, tmp_path: Path
 ) -> None:
@@ -177,6 +192,61 @@ def test_a_stop_of_the_service_ends_it_and_the_next_service_says_so(
     state = read_state(settings.home)
     assert state is not None
     assert (state.status, state.by) == ("interrupted", "Ada")
+
+
+def test_a_state_that_cannot_be_written_leaves_the_training_and_its_end(
+    desk: TestClient, settings: Settings, programs: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(home: Path, state: TrainingState) -> None:
+        raise OSError(28, "No space left on device")
+
+    programs(f"{progress(STEP)}; {printed(OUTCOME)}")
+    with monkeypatch.context() as context:
+        context.setattr(live_training, "write_state", full)
+        answer = post(desk, "start", {"by": "Ada", "client": "ada"})
+        assert (answer.status_code, answer.json()["detail"]) == (
+            503,
+            f"{settings.home}: No space left on device: nothing was started",
+        )
+    assert ask(desk)["job"] is None
+    with FileLock(settings.home / LOCK, timeout=0):
+        pass  # another service may start one
+    with monkeypatch.context() as context:
+        start(desk)
+        context.setattr(live_training, "write_state", full)
+        job = ended(desk)
+        assert (job["status"], job["result"]["outcome"]) == ("done", "passed")
+    assert ask(desk)["job"] == job
+    assert read_state(settings.home) == msgspec.convert(job, TrainingState)
+
+
+def test_a_training_that_cannot_be_followed_leaves_no_process(
+    desk: TestClient, programs: Run, tmp_path: Path
+) -> None:
+    mark = tmp_path / "ended"
+    on_term = f"signal.signal(signal.SIGTERM, lambda *_: (open({str(mark)!r}, 'w').close(), sys.exit(143)))"
+    too_long = f"print('x' * {2 * live_training._LINE_BYTES}, file=sys.stderr, flush=True)"
+    programs(f"import signal, sys, time; {on_term}; {too_long}; time.sleep(600)")
+    start(desk)
+    assert ended(desk)["status"] == "failed"
+    assert mark.exists()
+
+
+def test_one_that_is_cancelled_while_its_process_starts_ends(
+    desk: TestClient, programs: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs("import time; time.sleep(600)")
+    make = asyncio.create_subprocess_exec
+
+    async def cancel_first(*command: Any, **options: Any) -> Any:
+        process = await make(*command, **options)
+        app: Any = desk.app
+        app.state.training.cancel(app.state.training.current().id)
+        return process
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", cancel_first)
+    start(desk)
+    assert ended(desk)["status"] == "cancelled"
 
 
 def test_one_of_a_killed_service_is_interrupted_and_one_of_another_process_is_not(
@@ -211,6 +281,11 @@ def test_without_an_archive_or_the_header_of_the_page_nothing_starts(serve: Serv
     )
     for name, body in (("start", {}), ("cancel", {"id": "0123456789"})):
         assert client.post(f"/desk/learning/{name}", json=body).status_code == 403
+
+
+def test_credentials_of_an_archive_are_not_shown(serve: Serve, folder: Path) -> None:
+    client = serve(inbox=folder, archive=("https://me:hidden@news.example/a.csv",))
+    assert ask(client)["archive"] == ["https://***@news.example/a.csv"]
 
 
 def test_the_report_may_load_nothing(desk: TestClient, settings: Settings) -> None:

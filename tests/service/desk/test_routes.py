@@ -252,13 +252,16 @@ def test_rows_are_scored_again_where_the_model_moves(
         time.sleep(0.02)
 
 
-def test_limits_are_named(serve: Serve, client: TestClient) -> None:
+def test_limits_are_named(serve: Serve, client: TestClient, folder: Path) -> None:
     files = [{"name": f"{index}.md", "text": ""} for index in range(1001)]
     answer = client.post("/desk/preview", json={"files": files}, headers=OWN)
     assert (answer.status_code, answer.json()["limit"]) == (413, "records")
-    body = {"id": "a" * 8, "decisions": [], "by": "a" * 81}
-    answer = client.post("/desk/decide", json=body, headers=OWN)
-    assert answer.status_code in (404, 422)
+    client = serve(inbox=folder)
+    for name, limit in (("by", 80), ("client", 64)):  # a longer one could not be read from the log again
+        body = {"id": "a" * 8, "decisions": [], name: "a" * (limit + 1)}
+        answer = client.post("/desk/decide", json=body, headers=OWN)
+        expected = f"{name}: got more than {limit} characters, expected at most as many"
+        assert (answer.status_code, answer.json()["detail"]) == (422, expected)
 
 
 def test_an_inbox_has_to_be_a_folder() -> None:
