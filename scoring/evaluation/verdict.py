@@ -102,8 +102,8 @@ def comparison_verdict(comparison: Comparison) -> str:
         return "The second model is not significantly better in any headline metric: keep the first."
     if comparison.n_labelled < MIN_RECORDS:
         return (
-            f"The second model is better on {_listed(better)}, but on {comparison.n_labelled} labelled records "
-            f"only: compare on {MIN_RECORDS} or more."
+            f"The second model is better on {_listed(better)}, but on {comparison.n_labelled} labelled "
+            f"records only: compare on {MIN_RECORDS} or more."
         )
     doubtful = [
         f"{part.family} {part.name}"

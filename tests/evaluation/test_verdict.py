@@ -126,8 +126,8 @@ def test_a_part_that_the_gate_may_refuse_is_named() -> None:
         slices=(*slices, slight), flip_counts=DecisionChangeCounts(0, 0, 0, 0, 0), flips=(),
     )  # fmt: skip
     assert comparison_verdict(made) == (
-        'The second is better on quality, but looks worse on provider a and provider b: "scoring promote '
-        '--dry-run" tells whether it may be promoted.'
+        "The second model is better on quality, but looks worse on provider a and provider b: "
+        '"scoring promote --dry-run" tells whether it may be promoted.'
     )
     assert not judge(whole, made.slices, GateConfig(), n_records=90).is_passed
 
@@ -140,6 +140,6 @@ def test_few_records_promote_nothing() -> None:
         flip_counts=DecisionChangeCounts(0, 0, 0, 0, 0), flips=(),
     )  # fmt: skip
     assert comparison_verdict(made) == (
-        "The second is better on quality, but on 29 labelled records only: compare on 30 or more."
+        "The second model is better on quality, but on 29 labelled records only: compare on 30 or more."
     )
     assert GateConfig().min_records == MIN_RECORDS

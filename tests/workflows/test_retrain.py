@@ -120,7 +120,7 @@ def test_a_verdict_against_another_model_of_the_same_address_is_not_taken_over(
     mlflow.MlflowClient(settings.tracking_uri).delete_registered_model("scoring")
     anew = promote_run("shipped", reason="anew", settings=settings, now=NOW, on_fault=stop)
     assert anew.version == outcome.champion == FIRST
-    with pytest.raises(TrackingError, match="without evaluation.json"):  # so it is judged anew
+    with pytest.raises(TrackingError, match=r"without evaluation\.json"):  # so it is judged anew
         promote_run(str(outcome.run_id), gate=GATE, settings=settings, now=NOW, on_fault=stop)
 
 
