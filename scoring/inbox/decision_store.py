@@ -181,7 +181,7 @@ class DecisionStore:
         if level.written is not None:
             raise RecordError(Fault(path, 0, "", "a decision that is saved", "one that is not"))
         decided = level.decided
-        self._check_same_record(path, decided.record_sha256)
+        self._check_same_record(path, decided.record_sha256, "undo the decision")
         decision = Decision(
             path, decided.record_sha256, decided.labels, decided.before, decided.reason, decided.note
         )
@@ -193,21 +193,22 @@ class DecisionStore:
             ("saving", "saved"),
         )
 
-    def _check_same_record(self, path: str, decided_sha256: str) -> None:
+    def _check_same_record(self, path: str, decided_sha256: str, remedy: str) -> None:
         """Check that a file was edited at most: its name may have passed to the record of another file."""
         row, _ = self._decisions.usable(path)
         if row.record_sha256 == decided_sha256:
             return
         others = {sha256 for other, sha256 in self._histories.digests().items() if other != path}
         if row.record_sha256 in others or self._decisions.has_record(decided_sha256):
-            got, expected = "another record under this name", "the decided one: undo the decision"
-            raise RecordError(Fault(path, 0, "", got, expected))
+            got = "another record under this name"
+            raise RecordError(Fault(path, 0, "", got, f"the decided one: {remedy}"))
 
     def _undo(self, action: Action, path: str, level: Level) -> None:
         written = level.written
         if written is None:
             self._append([_step(action, "undone", path)])
             return
+        self._check_same_record(path, level.decided.record_sha256, "decide this one again")
         self._attempt(
             action,
             path,

@@ -24,7 +24,7 @@ class Moved(NamedTuple):
     differences: list[Difference]
 
 
-def comparison_report(comparison: Comparison) -> str:
+def comparison_report(comparison: Comparison, verdict: str | None = None) -> str:
     """Render the differences between two runs or models, with their intervals, as one page.
 
     The page begins with a verdict in one sentence. It is self-contained, like that of
@@ -34,6 +34,9 @@ def comparison_report(comparison: Comparison) -> str:
     ----------
     comparison : Comparison
         Result of a comparison.
+    verdict : str, optional
+        The verdict, if the models were judged. Default: that of
+        :func:`scoring.evaluation.verdict.comparison_verdict`.
 
     Returns
     -------
@@ -47,7 +50,7 @@ def comparison_report(comparison: Comparison) -> str:
         "comparison.html.j2",
         title=f"{comparison.second.name} against {comparison.first.name}",
         intro=_intro(comparison),
-        verdict=comparison_verdict(comparison),
+        verdict=comparison_verdict(comparison) if verdict is None else verdict,
         contents=_contents(comparison),
         comparison=comparison,
         differences=changed.values(),

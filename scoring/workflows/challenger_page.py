@@ -9,6 +9,7 @@ import msgspec
 
 from scoring.artifact.saved_model import SavedModel, columns_of
 from scoring.deployment.candidates import Candidate
+from scoring.deployment.gate import Verdict
 from scoring.evaluation.comparison import Side
 from scoring.evaluation.metrics import PredictionColumns
 from scoring.progress import Reporter
@@ -23,6 +24,7 @@ def write_page(
     page: Path,
     champion: tuple[SavedModel, PredictionColumns],
     challenger: tuple[SavedModel, PredictionColumns],
+    verdict: Verdict,
     *,
     run_id: str,
     seed: int,
@@ -37,6 +39,8 @@ def write_page(
     champion, challenger : tuple of (SavedModel, mapping of str to ndarray of shape (n_records,))
         The models, and predictions of the same records. Those of the challenger are of its earlier fit, which
         did not see these records.
+    verdict : Verdict
+        Decision of the gate, with which the page begins.
     run_id : str
         Run of the challenger.
     seed, reporter
@@ -46,8 +50,10 @@ def write_page(
 
     first, second = _candidate(*champion, None), _candidate(*challenger, run_id)
     comparison = compare_candidates(first, second, (), _N_FLIPS, seed, reporter)
+    outcome = "passes the gate" if verdict.is_passed else "is refused by the gate"
+    sentence = f"The second model {outcome}: {'; '.join(verdict.reasons)}."
     with open_replacement(page) as file:
-        file.write(comparison_report(comparison).encode())
+        file.write(comparison_report(comparison, sentence).encode())
 
 
 def _candidate(saved: SavedModel, predictions: PredictionColumns, run_id: str | None) -> Candidate:

@@ -227,6 +227,7 @@ def _train_next(
             job.page,
             (current, champion_predictions),
             (fitted.saved, fitted.evaluation.predictions),
+            verdict,
             run_id=run_id,
             seed=job.settings.seed,
             reporter=job.reporter,

@@ -262,6 +262,21 @@ def test_a_decision_is_not_written_into_another_record(
     assert desk.change("save", third) == [Outcome(third)]
 
 
+def test_labels_of_another_record_are_not_taken_back(desk: Desk, saved: SavedModel) -> None:
+    first, second, _ = desk.paths
+    for path in (first, second):
+        desk.decide(path, 5)
+        assert desk.change("save", path) == [Outcome(path)]
+    (desk.folder / "inbox" / first).write_bytes(desk.bytes_of(second))
+    desk.inbox.refresh(saved)
+    before = desk.bytes_of(first)
+    (outcome,) = desk.change("undo", first)
+    assert outcome.fault.endswith(
+        "another record under this name, expected the decided one: decide this one again"
+    )
+    assert desk.bytes_of(first) == before
+
+
 class KilledError(BaseException):
     """The process ends."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -99,7 +100,9 @@ def test_one_that_is_only_judged_can_be_promoted_later(
     assert (outcome.outcome, outcome.is_dry_run, outcome.version) == ("promoted", True, None)
     assert (outcome.champion, outcome.n_corrections) == (FIRST, 1)
     assert champions(settings) == (FIRST, None)
-    assert str(outcome.model) in page.read_text("utf-8")
+    text = html.unescape(page.read_text("utf-8"))
+    assert str(outcome.model) in text
+    assert f"the gate: {outcome.verdict.reasons[0]}" in text
 
     other_rule = promote_run(str(outcome.run_id), gate=EQUAL, settings=settings, now=NOW, on_fault=stop)
     assert not other_rule.is_promoted  # the two runs have no test records in common
