@@ -126,11 +126,13 @@ def serve(
         limits=read_limits(limit or ()),
     )
     level = "error" if terminal.is_quiet else "debug" if terminal.is_debug else "info"
-    tell = partial(_tell, terminal, inbox) if sys.stderr.isatty() else None
-    start(terminal, service, host=host, port=port, workers=workers, log_level=level, on_listening=tell)
+    on_listening = partial(_print_addresses, terminal, inbox) if sys.stderr.isatty() else None
+    start(
+        terminal, service, host=host, port=port, workers=workers, log_level=level, on_listening=on_listening
+    )
 
 
-def _tell(terminal: Terminal, inbox: Path | None, address: str) -> None:
+def _print_addresses(terminal: Terminal, inbox: Path | None, address: str) -> None:
     """Print the address of the desk and that of the scores."""
     what = (
         f"with the records of {name_of(inbox)}"

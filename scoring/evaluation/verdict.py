@@ -113,7 +113,7 @@ def comparison_verdict(comparison: Comparison) -> str:
     if doubtful:
         return (
             f"The second model is better on {_listed(better)}, but looks worse on {_listed(doubtful)}: "
-            '"scoring promote --dry-run" tells whether it may be promoted.'
+            'run "scoring promote --dry-run" to see whether the gate passes it.'
         )
     deciding = "quality_mae" if "quality_mae" in comparison.differences else by_verdict["better"][0]
     option = "" if deciding in by_verdict["better"] else f" with --metric {by_verdict['better'][0]}"

@@ -97,7 +97,7 @@ class DecisionHistories:
             ]
 
     def clear(self) -> None:
-        """Forget all steps; pages that know them are told so."""
+        """Forget all steps, and notify the pages that know them."""
         with self._lock:
             self._version += 1
             self._done.clear()

@@ -225,7 +225,7 @@ class DecisionStore:
         change: Callable[[Callable[[Written], None]], object],
         kinds: tuple[Kind, Kind],
     ) -> None:
-        """Change a file between two steps of the log: the second tells that the first was carried out."""
+        """Change a file between two steps of the log: the second records that the first was carried out."""
         begin, end = (partial(_step, action, kind, path) for kind in kinds)
         try:
             change(lambda written: self._append([begin(written=written)]))
@@ -244,7 +244,7 @@ class DecisionStore:
                 self._append([self._recovered(path, history.begun, history.begun.written, now)])
 
     def _recovered(self, path: str, begun: Step, written: Written, now: datetime) -> Step:
-        """The step that ends what was begun: the file tells whether it was carried out."""
+        """The step that ends what was begun: the file shows whether it was carried out."""
         action = Action(begun.id, begun.by, begun.client, now)
         try:
             if begun.kind == "saving":

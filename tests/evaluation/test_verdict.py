@@ -127,7 +127,7 @@ def test_a_part_that_the_gate_may_refuse_is_named() -> None:
     )  # fmt: skip
     assert comparison_verdict(made) == (
         "The second model is better on quality, but looks worse on provider a and provider b: "
-        '"scoring promote --dry-run" tells whether it may be promoted.'
+        'run "scoring promote --dry-run" to see whether the gate passes it.'
     )
     assert not judge(whole, made.slices, GateConfig(), n_records=90).is_passed
 

@@ -110,7 +110,7 @@ class LiveDecisions:
         return self._after_files(self._store.save(action, targets))
 
     def _after_files(self, outcomes: list[Outcome]) -> list[Outcome]:
-        """Show the labels of changed files at once, before the pages are told of the decisions."""
+        """Show the labels of changed files at once, before the pages get the decisions."""
         with suppress(RecordError):  # of the ledger, which the next refresh reports
             self._inbox.reread_labels([outcome.path for outcome in outcomes if not outcome.fault])
         self._notify()

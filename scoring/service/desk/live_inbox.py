@@ -186,7 +186,7 @@ class LiveInbox:
                 self._notify()
 
     def _unnamed_people(self) -> list[str]:
-        """Ids of the browsers of people without a name; the position tells them apart, and stays."""
+        """Ids of the browsers of people without a name; the position is their number, and never changes."""
         decided = self._decisions.unnamed if self._decisions is not None else []
         self._unnamed = dict.fromkeys((*self._unnamed, *decided, *self._presence.unnamed))
         return list(self._unnamed)

@@ -1,4 +1,4 @@
-"""Who is at which record now, as the open pages tell it."""
+"""Who is at which record now, as reported by the open pages."""
 
 from __future__ import annotations
 

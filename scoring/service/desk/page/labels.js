@@ -11,7 +11,7 @@ const PAUSE_MS = 60; // after a key, before the rules are asked
 const FOLLOWING = ["heat", "published"]; // follow from the quality, by the model's rules
 const REASONS = ["more important", "less important", "old news", "duplicate", "advertisement", "wrong topic", "weak source", "headline misleads", "other"];
 
-/** The form; `pane` is told what the person does. */
+/** The form; `pane` is called with what the person does. */
 export function labelsOf(row, pane) {
   if (row.dropped)
     return h("section", { class: "labels" }, h("p", { class: "soft", text: "Dropped files cannot be labelled; labels are saved only to the files of an inbox." }));

@@ -23,7 +23,7 @@ function client() {
   return id;
 }
 
-/** Id of the browser, which tells people without a name apart. */
+/** Id of the browser, which distinguishes people without a name. */
 export const CLIENT = client();
 
 /** Whether a step was taken by this person. */

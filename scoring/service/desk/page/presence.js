@@ -1,9 +1,9 @@
-// Who is at which record now: told to the service, and shown of the others.
+// Who is at which record now: reported to the service, and shown of the others.
 
 import * as api from "./api.js";
 import { CLIENT, PAGE, by, nameOf } from "./person.js";
 
-const PAUSE_MS = 400; // at a record, before it is told
+const PAUSE_MS = 400; // at a record, before it is reported
 let at = "";
 let isLinked = false;
 let others = new Map(); // by path: names
@@ -15,16 +15,16 @@ export const presence = {
     if (path === at) return;
     at = path;
     clearTimeout(timer);
-    timer = setTimeout(tell, PAUSE_MS);
+    timer = setTimeout(report, PAUSE_MS);
   },
 
   /** The page follows the inbox, or no longer. */
   link(isThere) {
     isLinked = isThere;
-    if (isThere) tell();
+    if (isThere) report();
   },
 
-  /** The service tells where all pages are; returns whether the others have moved. */
+  /** Take where all pages are from the service; returns whether the others have moved. */
   take(pages) {
     const before = JSON.stringify([...others]);
     others = new Map();
@@ -36,11 +36,11 @@ export const presence = {
   at: (path) => others.get(path) ?? [],
 };
 
-async function tell() {
+async function report() {
   clearTimeout(timer);
   if (!isLinked) return;
   // Only a hint for others: one that is lost is made good by the next.
   await api.here({ page: PAGE, path: document.hidden ? "" : at, by: by.get(), client: CLIENT }).catch(() => {});
 }
 
-document.addEventListener("visibilitychange", tell);
+document.addEventListener("visibilitychange", report);
